@@ -1,0 +1,123 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trunkline::config {
+
+using std::chrono::milliseconds;
+
+/// The configuration as the program uses it: plain values with their defaults, validated whole before anybody sees
+/// them, never changed afterwards. `schema.md` says the same for people. Sizes are bytes; a duration of zero means
+/// "off" only where the comment says so.
+
+/// Where a proxy or app server listens or is dialled: `tcp://host:port` or `unix:///absolute/path`.
+struct Endpoint {
+    enum class Kind { tcp, unix_socket };
+    Kind kind = Kind::tcp;
+    std::string host;        ///< tcp: a name or an address, IPv6 without brackets
+    std::uint16_t port = 0;  ///< tcp
+    std::string path;        ///< unix_socket: absolute, at most 107 bytes
+
+    std::string to_string() const;
+    /// Whether nothing but this machine can be reached by it: a Unix socket, 127.0.0.0/8, ::1 or `localhost`.
+    bool is_local() const;
+    bool operator==(const Endpoint&) const = default;
+};
+
+struct ListenerSettings {
+    std::string host = "0.0.0.0";  ///< a numeric address
+    std::uint16_t port = 0;        ///< 0 = any free port (tests)
+};
+
+enum class Balance { round_robin, least_connections };
+
+struct UpstreamSettings {
+    std::string name;
+    std::vector<Endpoint> app_servers;
+    unsigned pool_size = 5;  ///< lanes to each app server, over all workers; at least one per worker is used
+    Balance balance = Balance::round_robin;
+};
+
+struct RouteSettings {
+    std::string path;  ///< `/a` exact, `/a/*` prefix, `/a/{x}` one segment
+    std::string host;  ///< empty = any, `a.b` exact, `*.b` suffix; lower case
+
+    // Exactly one of these two.
+    std::string upstream;         ///< name of an upstream
+    std::filesystem::path files;  ///< directory of static files, absolute (the loader resolves it against the file)
+
+    bool ask = false;                           ///< the upgrade answer waits for the app
+    milliseconds ask_timeout{10'000};           ///< then 503
+    std::vector<std::string> allow_origins;     ///< empty = the same host only; `*` = any
+    std::vector<std::string> subprotocols;      ///< in order of our preference
+    std::size_t max_message_bytes = 64 << 10;   ///< a client's message, after its fragments were joined
+    milliseconds idle_timeout{0};               ///< no message in either direction; 0 = off
+};
+
+struct AdminSettings {
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 9090;  ///< 0 = any free port (tests)
+};
+
+struct LimitSettings {
+    std::size_t connections = 0;            ///< open clients in all; 0 = open-files limit - 200
+    std::size_t outbox_bytes = 1 << 20;     ///< per client; beyond it the client is closed with 1013
+    std::size_t accept_rate = 0;            ///< new connections per second and worker; 0 = no limit
+    std::size_t accept_per_address = 0;     ///< open connections per client address; 0 = no limit
+    std::size_t fragments = 1024;           ///< frames per message
+};
+
+struct TimeoutSettings {
+    milliseconds request_head{10'000};    ///< from accept to the end of the request head, and between two requests
+    milliseconds ping{25'000};            ///< silence after which a client is pinged
+    milliseconds pong{20'000};            ///< a pinged client that stays silent so long is closed
+    milliseconds close{5'000};            ///< for the client's answer to our close frame
+    milliseconds write_progress{30'000};  ///< a client that takes nothing for so long is closed
+    milliseconds message{30'000};         ///< from a message's first byte to its last
+};
+
+struct LinkSettings {
+    milliseconds connect{5'000};      ///< for connect
+    milliseconds handshake{5'000};    ///< for the whole link handshake
+    milliseconds keep_alive{5'000};   ///< an Ack at least so often
+    milliseconds dead_after{15'000};  ///< a link that brings no byte for so long is lost
+    milliseconds ack_delay{50};       ///< an Ack at the latest so long after something was handled
+    milliseconds redial_min{100};     ///< first wait after a failed dial, doubled each time
+    milliseconds redial_max{1'000};   ///< the cap of it
+    milliseconds resolve_every{5'000};  ///< names are resolved again so often
+    std::size_t window_bytes = 1 << 20;
+    std::size_t ring_bytes = 4 << 20;
+    std::size_t max_frame_bytes = (1 << 20) + (64 << 10);  ///< largest frame taken from an app server
+};
+
+enum class LogLevel { trace, debug, info, warn, error, off };
+enum class LogFormat { text, json };
+
+struct LogSettings {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::text;
+};
+
+struct Settings {
+    std::string proxy_id;  ///< never empty once loaded: default is hostname:port of the first listener
+    unsigned workers = 0;  ///< never 0 once loaded: default is one per core, but 1 on two cores or fewer
+    std::vector<ListenerSettings> listeners;
+    std::vector<UpstreamSettings> upstreams;
+    std::vector<RouteSettings> routes;
+    std::filesystem::path link_key_file;  ///< empty = none
+    std::string link_key;                 ///< its content without surrounding white space; never logged
+    AdminSettings admin;
+    LimitSettings limits;
+    TimeoutSettings timeouts;
+    LinkSettings links;
+    milliseconds drain_timeout{30'000};
+    LogSettings log;
+};
+
+}  // namespace trunkline::config

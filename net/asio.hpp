@@ -1,0 +1,27 @@
+#pragma once
+
+// The one place that includes Asio: 1.74 forgets <utility>, so it must come first.
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace trunkline::net {
+
+namespace asio = boost::asio;
+
+/// Everything of a loop runs on its own io_context, so the executor is that concrete type: no type erasure, and a
+/// socket of 48 bytes instead of 80.
+using Executor = asio::io_context::executor_type;
+using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+using TcpAcceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+using LocalSocket = asio::basic_stream_socket<asio::local::stream_protocol, Executor>;
+using LocalAcceptor = asio::basic_socket_acceptor<asio::local::stream_protocol, Executor>;
+using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
+using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
+
+}  // namespace trunkline::net
