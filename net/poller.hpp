@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "net/asio.hpp"
+
+namespace trunkline::net {
+
+/// What a poller calls when a socket has become readable, writable, or was ended by its peer.
+class PollHandler {
+  public:
+    virtual ~PollHandler() = default;
+    /// `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR. Each is an edge: it is not told again until the
+    /// socket was read or written to the end. May remove and destroy this handler.
+    virtual void on_ready(std::uint32_t events) = 0;
+};
+
+/// One edge-triggered epoll set for all established sockets of a loop. Its own descriptor is a descriptor of the loop,
+/// so a turn that serves 256 sockets costs the loop's reactor as much as one socket would.
+///
+/// Used on its loop only.
+class Poller {
+  public:
+    /// Names a registration; never a pointer, so a late event finds nothing instead of something freed.
+    struct Token {
+        std::uint32_t slot = 0xffffffff;
+        std::uint32_t generation = 0;
+    };
+
+    static constexpr int kEventsPerTurn = 256;
+
+    Poller();  ///< Throws std::system_error if the kernel gives no epoll descriptor.
+    ~Poller();
+    Poller(const Poller&) = delete;
+    Poller& operator=(const Poller&) = delete;
+
+    /// Watches `fd` for everything from now on; what is already there is reported once. The handler must outlive the
+    /// registration. On failure `ec` is set and the token is void.
+    Token add(int fd, PollHandler& handler, boost::system::error_code& ec);
+
+    /// Forgets the registration. The caller closes the descriptor afterwards, which takes it out of the epoll set.
+    void remove(Token token) noexcept;
+
+    /// Calls the handler again with EPOLLIN in the next turn: it has not read to the end, and others come first.
+    void again(Token token) { again_.push_back(token); }
+
+    /// Dispatches what is ready, at most kEventsPerTurn events and the handlers that asked for another turn. Returns
+    /// whether there may be more at once.
+    bool dispatch();
+
+    int descriptor() const noexcept { return epoll_; }
+    std::size_t size() const noexcept { return entries_.size() - free_count_; }
+
+  private:
+    struct Entry {
+        PollHandler* handler = nullptr;
+        std::uint32_t generation = 0;
+        std::uint32_t next_free = 0;
+    };
+
+    void call(Token token, std::uint32_t events);
+
+    int epoll_ = -1;
+    std::vector<Entry> entries_;
+    std::uint32_t first_free_ = 0xffffffff;
+    std::size_t free_count_ = 0;
+    std::vector<Token> again_;
+    std::vector<Token> again_now_;
+};
+
+}  // namespace trunkline::net
