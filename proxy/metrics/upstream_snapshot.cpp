@@ -1,0 +1,29 @@
+#include "proxy/metrics/upstream_snapshot.hpp"
+
+#include <utility>
+
+namespace trunkline::proxy {
+
+std::string_view to_string(AppServerState state) noexcept {
+    switch (state) {
+        case AppServerState::pending: return "pending";
+        case AppServerState::linked: return "linked";
+        case AppServerState::lost: return "lost";
+        case AppServerState::failed: return "failed";
+    }
+    return "?";
+}
+
+void UpstreamBoard::publish(std::size_t upstream, UpstreamSnapshot snapshot) {
+    const std::lock_guard lock(mutex_);
+    if (upstreams_.size() <= upstream) upstreams_.resize(upstream + 1);
+    // Swapped, so that the old one is freed outside the lock.
+    std::swap(upstreams_[upstream], snapshot);
+}
+
+std::vector<UpstreamSnapshot> UpstreamBoard::read() const {
+    const std::lock_guard lock(mutex_);
+    return upstreams_;
+}
+
+}  // namespace trunkline::proxy
