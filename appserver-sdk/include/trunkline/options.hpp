@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace trunkline {
+
+/// How much a line of the SDK's log matters.
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+/// Bounds and deadlines of an app server; the defaults are those of SPEC.md "Defaults". Sizes are bytes.
+struct Limits {
+    /// Received from one lane but not handled yet, at most. A proxy stops sending on that lane beyond it.
+    std::uint64_t window = 1 << 20;
+    /// Sent on one lane but not acknowledged by its proxy. A lane that holds this much is full: `would_block`.
+    std::uint64_t ring = 4 << 20;
+    /// Beyond a full ring, per lane: control frames, and what calls on the loop still send.
+    std::uint64_t reserve = 256 << 10;
+    /// The longest frame taken from a proxy; it limits the client messages that routes may allow.
+    std::size_t max_frame = 16 << 20;
+    /// Messages kept for one connection that is paused or not answered; beyond it its lane waits.
+    std::size_t parked_per_connection = 256 << 10;
+    /// The same over all connections.
+    std::size_t parked_in_all = 64 << 20;
+    /// Acknowledged requests that wait for one lane's answer; beyond it: `would_block`.
+    std::uint32_t open_requests_per_lane = 4096;
+    /// From an accepted socket to a lane that is attached.
+    std::chrono::milliseconds handshake_timeout{5'000};
+    /// A lane that stays full this long without any acknowledgement ends its pool; its clients reconnect.
+    std::chrono::milliseconds stall_timeout{5'000};
+    /// A callback, or a run of callbacks for one piece of input, that took longer is logged.
+    std::chrono::milliseconds slow_callback{5'000};
+    /// A link that sent nothing for this long is lost.
+    std::chrono::milliseconds link_silence{15'000};
+    /// At least so often something is sent on a link.
+    std::chrono::milliseconds keep_alive{5'000};
+    /// How long `stop` waits for what was sent to leave the process.
+    std::chrono::milliseconds stop_timeout{1'000};
+};
+
+/// What an `AppServer` is made with. All fields may stay as they are.
+struct Options {
+    /// Announced to proxies: app servers of one name are one member of an upstream, whatever addresses they are reached
+    /// at. Empty: the address that the proxy dialled.
+    std::string name;
+    /// The secret shared with the proxies; needed to listen on TCP off loopback (SPEC.md "Handshake"). Never logged.
+    std::string link_key;
+    /// A file with that secret (a line end at its end is not part of it), read by the first `listen`; used if `link_key`
+    /// is empty.
+    std::string link_key_file;
+    /// `on_ready` is called this long after `run`, so that every proxy had time to link up.
+    std::chrono::milliseconds warm_up{1'500};
+    Limits limits;
+    /// Gets the SDK's log lines, on the thread that runs the loop. No payloads, no secrets, nothing per message. Empty:
+    /// no log.
+    std::function<void(LogLevel, std::string_view)> on_log;
+};
+
+}  // namespace trunkline
