@@ -1,0 +1,171 @@
+#include "trunkline/protocol/lane/lane.hpp"
+
+#include "trunkline/protocol/service/decode.hpp"
+#include "trunkline/protocol/service/encode.hpp"
+
+namespace trunkline::protocol {
+namespace {
+
+/// Takes the one message that a lane reads itself.
+struct AckReader {
+    std::optional<Ack> ack;
+    void on(const Ack& message) { ack = message; }
+    template <class Other>
+    void on(const Other&) {}
+};
+
+std::uint64_t milliseconds_of(TimePoint now) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
+}
+
+}  // namespace
+
+// --- Out ---
+
+void Lane::append(Bytes head, Bytes payload) {
+    const auto start = ring_.end();
+    ring_.append(head, payload);
+    if (writable_ == start && start < peer_limit_) writable_ = ring_.end();
+}
+
+void Lane::widen() noexcept {
+    while (writable_ < ring_.end() && writable_ < peer_limit_) writable_ = ring_.next_frame(writable_);
+}
+
+void Lane::append_unsequenced(Bytes frame) {
+    place_control();
+    control_.append(frame);
+}
+
+void Lane::place_control() noexcept {
+    if (!control_.empty()) return;  // joins what is under way: whole frames behind whole frames
+    if (sent_ == writable_) walk_ = sent_;
+    while (walk_ < sent_) walk_ = ring_.next_frame(walk_);
+    control_at_ = walk_;
+}
+
+// --- Transport ---
+
+Result<void> Lane::attach(std::uint64_t peer_received, std::uint64_t peer_limit, TimePoint now) {
+    if (peer_received < ring_.begin() || peer_received > ring_.end()) return errc::bad_offset;
+    auto boundary = ring_.begin();
+    while (boundary < peer_received) boundary = ring_.next_frame(boundary);
+    if (boundary != peer_received) return errc::bad_offset;
+
+    sent_ = walk_ = writable_ = peer_received;
+    peer_limit_ = std::max(peer_limit_, peer_limit);
+    widen();
+    control_.clear();
+    control_sent_ = 0;
+    partial_.clear();
+    attached_ = true;
+    announced_limit_ = std::max(announced_limit_, limit());  // our side of Attach or Attached said so
+    acked_ = handled_;
+    ack_since_.reset();
+    last_ack_ = now;
+    return boost::outcome_v2::success();
+}
+
+void Lane::detach() noexcept { attached_ = false; }
+
+bool Lane::has_output(TimePoint now) const noexcept {
+    return attached_ && (sent_ < writable_ || !control_.empty() || ack_due(now));
+}
+
+std::size_t Lane::gather(std::span<Bytes> out, TimePoint now) {
+    if (!attached_) return 0;
+    if (ack_due(now)) {
+        Ack ack{handled_, limit(), 0};
+        if (side_ == Side::app) {
+            ack.stamp = milliseconds_of(now);
+        } else {
+            ack.stamp = answered_stamp_ = newest_stamp_;
+        }
+        place_control();
+        protocol::append(control_, ack);
+        acked_ = handled_;
+        announced_limit_ = limit();
+        ack_since_.reset();
+        last_ack_ = now;
+    }
+    if (control_.empty()) return ring_.gather(sent_, writable_, out);
+
+    std::size_t n = ring_.gather(sent_, control_at_, out);
+    if (n < out.size()) {
+        out[n++] = Bytes(control_).substr(control_sent_);
+        n += ring_.gather(control_at_, writable_, out.subspan(n));
+    }
+    return n;
+}
+
+void Lane::written(std::size_t bytes) {
+    if (!control_.empty()) {
+        const auto before = std::min<std::uint64_t>(bytes, control_at_ - sent_);
+        sent_ += before;
+        bytes -= static_cast<std::size_t>(before);
+        const auto control = std::min(bytes, control_.size() - control_sent_);
+        control_sent_ += control;
+        bytes -= control;
+        if (control_sent_ == control_.size()) {
+            control_.clear();
+            control_sent_ = 0;
+        }
+    }
+    sent_ += bytes;
+}
+
+// --- In ---
+
+void Lane::wait(Bytes frame) {
+    if (inbox_begin_ > inbox_.size() / 2) {
+        inbox_.erase(0, inbox_begin_);
+        inbox_begin_ = 0;
+    }
+    inbox_.append(frame);
+}
+
+void Lane::on_handled(std::size_t bytes, TimePoint now) noexcept {
+    handled_ += bytes;
+    if (!ack_since_) ack_since_ = now;
+}
+
+// --- Acks ---
+
+bool Lane::ack_due(TimePoint now) const noexcept {
+    if (!attached_) return false;
+    if (handled_ - acked_ >= kAckEvery) return true;
+    const auto deadline = ack_deadline();
+    return deadline && *deadline <= now;
+}
+
+std::optional<TimePoint> Lane::ack_deadline() const noexcept {
+    if (!attached_) return std::nullopt;
+    const auto regular = last_ack_ + settings_.keep_alive;
+    return ack_since_ ? std::min(*ack_since_ + settings_.ack_delay, regular) : regular;
+}
+
+Result<void> Lane::on_ack_body(Bytes body, TimePoint now) {
+    AckReader reader;
+    BOOST_OUTCOME_TRY(decode(body, reader));
+    if (!reader.ack) return errc::unexpected_frame;
+    return on_ack(*reader.ack, now);
+}
+
+Result<void> Lane::on_ack(const Ack& ack, TimePoint now) {
+    if (ack.handled > sent_) return errc::bad_ack;
+    // An Ack is never older than the one before: one link is read from its beginning to its end.
+    if (ack.handled > ring_.begin() && !ring_.release(ack.handled)) return errc::bad_ack;
+    walk_ = std::max(walk_, ring_.begin());
+    if (ack.limit > peer_limit_) {
+        peer_limit_ = ack.limit;
+        widen();
+    }
+    if (side_ == Side::proxy && ack.stamp != newest_stamp_) {
+        newest_stamp_ = ack.stamp;
+        if (!ack_since_) ack_since_ = now;  // a new stamp is answered as soon as handled bytes are
+    }
+    return boost::outcome_v2::success();
+}
+
+}  // namespace trunkline::protocol
