@@ -1,0 +1,100 @@
+#include "trunkline/protocol/websocket/utf8.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace trunkline::protocol::websocket {
+namespace {
+
+constexpr std::uint64_t kHighBits = 0x8080808080808080;
+
+bool is_continuation(unsigned char byte) noexcept { return (byte & 0xc0) == 0x80; }
+
+std::uint64_t load(const unsigned char* at) noexcept {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+}
+
+const unsigned char* skip_ascii(const unsigned char* at, const unsigned char* end) noexcept {
+    while (end - at >= 32 && ((load(at) | load(at + 8) | load(at + 16) | load(at + 24)) & kHighBits) == 0) at += 32;
+    while (end - at >= 8) {
+        const std::uint64_t high = load(at) & kHighBits;
+        if (high == 0) {
+            at += 8;
+            continue;
+        }
+        if constexpr (std::endian::native == std::endian::little) return at + std::countr_zero(high) / 8;
+        break;
+    }
+    while (at < end && *at < 0x80) ++at;
+    return at;
+}
+
+// The length of the valid character of more than one byte at `at`, of which four bytes may be read; 0 if it is none.
+std::size_t character(const unsigned char* at) noexcept {
+    const unsigned char lead = at[0];
+    const unsigned char second = at[1];
+    if (lead < 0xe0) return lead >= 0xc2 && is_continuation(second) ? 2 : 0;
+    if (lead < 0xf0) {
+        const bool fits =
+            is_continuation(second) && (lead != 0xe0 || second >= 0xa0) && (lead != 0xed || second < 0xa0);
+        return fits && is_continuation(at[2]) ? 3 : 0;
+    }
+    const bool fits =
+        lead < 0xf5 && is_continuation(second) && (lead != 0xf0 || second >= 0x90) && (lead != 0xf4 || second < 0x90);
+    return fits && is_continuation(at[2]) && is_continuation(at[3]) ? 4 : 0;
+}
+
+}  // namespace
+
+bool Utf8Validator::step(unsigned char byte) noexcept {
+    if (to_come_ > 0) {
+        if (byte < low_ || byte > high_) return false;
+        low_ = 0x80;
+        high_ = 0xbf;
+        --to_come_;
+        return true;
+    }
+    if (byte < 0x80) return true;
+    if (byte < 0xc2 || byte > 0xf4) return false;
+    to_come_ = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    if (byte == 0xe0) low_ = 0xa0;   // below: overlong
+    if (byte == 0xed) high_ = 0x9f;  // above: surrogates
+    if (byte == 0xf0) low_ = 0x90;   // below: overlong
+    if (byte == 0xf4) high_ = 0x8f;  // above: U+10FFFF
+    return true;
+}
+
+bool Utf8Validator::feed(Bytes piece) noexcept {
+    if (to_come_ == kBad) return false;
+    const auto* at = reinterpret_cast<const unsigned char*>(piece.data());
+    const auto* const end = at + piece.size();
+
+    bool good = true;
+    while (good && to_come_ > 0 && at < end) good = step(*at++);  // the rest of a character that was cut
+    while (good && at < end) {
+        at = skip_ascii(at, end);
+        if (end - at < 4) break;
+        const std::size_t size = character(at);
+        good = size > 0;
+        at += size;
+    }
+    while (good && at < end) good = step(*at++);
+    if (!good) to_come_ = kBad;
+    return good;
+}
+
+bool is_valid_utf8(Bytes text) noexcept {
+    Utf8Validator validator;
+    return validator.feed(text) && validator.is_complete();
+}
+
+Bytes utf8_prefix(Bytes text, std::size_t max) noexcept {
+    if (text.size() <= max) return text;
+    std::size_t size = max;
+    for (int back = 0; back < 3 && size > 0 && is_continuation(static_cast<unsigned char>(text[size])); ++back) --size;
+    return text.substr(0, size);
+}
+
+}  // namespace trunkline::protocol::websocket
