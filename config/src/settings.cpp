@@ -1,5 +1,7 @@
 #include "config/settings.hpp"
 
+#include "config/units.hpp"
+
 namespace trunkline::config {
 
 std::string Endpoint::to_string() const {
@@ -9,7 +11,9 @@ std::string Endpoint::to_string() const {
 }
 
 bool Endpoint::is_local() const {
-    return kind == Kind::unix_socket || host == "localhost" || host == "::1" || host.starts_with("127.");
+    // A name may begin with "127." too, and lead anywhere.
+    return kind == Kind::unix_socket || host == "localhost" || host == "::1" ||
+           (host.starts_with("127.") && is_ipv4(host));
 }
 
 }  // namespace trunkline::config

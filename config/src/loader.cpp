@@ -1,0 +1,95 @@
+#include "config/loader.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "config/src/read_settings.hpp"
+#include "config/validate.hpp"
+
+namespace trunkline::config {
+
+namespace {
+
+std::string default_proxy_id(const Settings& settings) {
+    std::array<char, 256> name{};
+    if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') name = {'p', 'r', 'o', 'x', 'y'};
+    return std::string(name.data()) + ":" + std::to_string(settings.listeners.front().port);
+}
+
+/// One per core; where there are two or fewer the kernel and the app servers need the other one.
+unsigned default_workers() {
+    const unsigned cores = std::thread::hardware_concurrency();
+    return cores <= 2 ? 1 : cores;
+}
+
+LoadResult finish(Settings settings, Reading reading) {
+    LoadResult result;
+    result.problems = std::move(reading.problems);
+    // In the order of the file; the overrides after it.
+    const auto rank = [&](const Problem& problem) {
+        return std::tuple(problem.source != reading.file, problem.line, problem.column);
+    };
+    std::stable_sort(result.problems.begin(), result.problems.end(),
+                     [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
+    if (!result.problems.empty()) return result;
+    if (settings.proxy_id.empty()) settings.proxy_id = default_proxy_id(settings);
+    if (settings.workers == 0) settings.workers = default_workers();
+    result.settings = std::move(settings);
+    return result;
+}
+
+}  // namespace
+
+std::optional<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+    std::error_code ec;
+    if (std::filesystem::is_directory(path, ec)) return std::nullopt;
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return std::nullopt;
+    std::string content(limit + 1, '\0');
+    in.read(content.data(), static_cast<std::streamsize>(content.size()));
+    if (in.bad()) return std::nullopt;
+    content.resize(static_cast<std::size_t>(in.gcount()));
+    return content;
+}
+
+LoadResult load_text(const std::string& text, const std::filesystem::path& file, const Overrides& overrides,
+                     FileAccess access) {
+    Reading reading;
+    reading.file = file.string();
+    YamlValue root = parse_yaml(text, reading.file, reading.problems);
+    // What was not even parsed is not said to lack anything.
+    if (!reading.problems.empty()) return finish({}, std::move(reading));
+    if (root.where.line == 0) root.where = {{}, 1, 1};
+    apply(overrides, root, reading);
+
+    std::error_code ec;
+    const auto directory = std::filesystem::absolute(file, ec).parent_path();
+    Settings settings = read_settings(root, directory, access, reading);
+    validate(settings, reading);
+    return finish(std::move(settings), std::move(reading));
+}
+
+LoadResult load(const std::filesystem::path& file, const Overrides& overrides) {
+    const auto text = read_file(file, kMaxFileBytes);
+    if (text) return load_text(*text, file, overrides, FileAccess::allowed);
+    LoadResult result;
+    result.problems.push_back({file.string(), 0, 0, {}, "no file that can be read", "a configuration file"});
+    return result;
+}
+
+std::set<std::string> known_keys() {
+    // One of each thing that has keys of its own; what is wrong with them does not matter here.
+    Reading reading;
+    const YamlValue root =
+        parse_yaml("{listeners: [{}], upstreams: {x: {app_servers: []}}, routes: [{}]}", {}, reading.problems);
+    read_settings(root, "/", FileAccess::none, reading);
+    return reading.keys;
+}
+
+}  // namespace trunkline::config

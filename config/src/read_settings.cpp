@@ -1,0 +1,275 @@
+#include "config/src/read_settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+#include <utility>
+
+#include "config/route_pattern.hpp"
+#include "config/units.hpp"
+
+namespace trunkline::config {
+
+namespace {
+
+using std::chrono::hours;
+using Directory = std::filesystem::path;
+
+constexpr milliseconds kMinTime{1};
+constexpr milliseconds kMaxTime = hours(1);
+constexpr milliseconds kMaxIdle = hours(24 * 7);
+constexpr std::uint64_t kMaxCount = 10'000'000;
+constexpr std::uint64_t kKiB = 1 << 10;
+constexpr std::uint64_t kGiB = 1 << 30;
+constexpr std::size_t kMinKeyBytes = 16;
+constexpr std::size_t kMaxKeyBytes = 4096;
+
+constexpr const char* kAddressForm = "a numeric address and a port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
+constexpr const char* kEndpointForm = "tcp://host:port or unix:///path (absolute, at most 107 bytes)";
+constexpr const char* kListenersForm = "a list with at least one {address: host:port}";
+constexpr const char* kAppServersForm = "a list of app servers, each tcp://host:port or unix:///path";
+constexpr const char* kPathForm = "a path pattern such as /chat, /chat/* or /rooms/{room}";
+
+std::string trim(std::string_view text) {
+    constexpr std::string_view kSpace = " \t\r\n\f\v";
+    const std::size_t begin = text.find_first_not_of(kSpace);
+    if (begin == std::string_view::npos) return {};
+    return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
+}
+
+template <class Address>
+void read_address(Node node, Address& out) {
+    HostPort address;
+    if (!node.read(address, kAddressForm, parse_address)) return;
+    out.host = std::move(address.host);
+    out.port = address.port;
+}
+
+std::vector<ListenerSettings> read_listeners(Node node) {
+    std::vector<ListenerSettings> listeners;
+    for (Node& item : node.items(kListenersForm)) {
+        ListenerSettings& listener = listeners.emplace_back();
+        if (!item.open_map("a map with an address")) continue;
+        read_address(item.require("address", kAddressForm), listener);
+        item.close_map({"tls", "proxy_protocol"});
+    }
+    if (node.is_empty()) node.report("none", kListenersForm);
+    return listeners;
+}
+
+Endpoint read_endpoint(Node& node) {
+    Endpoint endpoint;
+    const auto written = node.text(kEndpointForm);
+    if (!written) return endpoint;
+    if (auto parsed = parse_endpoint(*written)) return *std::move(parsed);
+    const bool planned = written->starts_with("tls://");
+    node.report(node.found() + (planned ? ", a scheme that this version does not know yet" : ""), kEndpointForm);
+    return endpoint;
+}
+
+std::vector<UpstreamSettings> read_upstreams(Node node) {
+    std::vector<UpstreamSettings> upstreams;
+    for (Node& item : node.named("a map of upstreams by name")) {
+        UpstreamSettings& upstream = upstreams.emplace_back();
+        upstream.name = item.name();
+        if (!is_plain_name(upstream.name))
+            item.report("the name " + quote(upstream.name), "a name of 1 to 64 letters, digits, _ and -");
+        if (!item.open_map("a map with app_servers")) continue;
+        for (Node& server : item.require("app_servers", kAppServersForm).items(kAppServersForm))
+            upstream.app_servers.push_back(read_endpoint(server));
+        item.take("pool_size").read_number(upstream.pool_size, 1, 1024);
+        item.take("balance").read_one_of<Balance>(
+            upstream.balance,
+            {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});
+        item.close_map({"when_lost", "accept"});
+    }
+    return upstreams;
+}
+
+std::filesystem::path read_path(Node& node, const Directory& directory) {
+    std::filesystem::path path;
+    node.read(path, "a path", [&](const std::string& written) -> std::optional<std::filesystem::path> {
+        if (written.empty() || written.find('\0') != written.npos) return std::nullopt;
+        return (directory / written).lexically_normal();
+    });
+    return path;
+}
+
+void read_files(Node node, RouteSettings& route, const Directory& directory, FileAccess access) {
+    route.files = read_path(node, directory);
+    if (route.files.empty() || access == FileAccess::none) return;
+    std::error_code ec;
+    if (!std::filesystem::is_directory(route.files, ec))
+        node.report(node.found() + " (" + route.files.string() + ")", "a directory that can be read");
+}
+
+std::vector<std::string> read_origins(Node node) {
+    std::vector<std::string> origins;
+    for (Node& item : node.items("a list of origins")) {
+        std::string origin;
+        if (item.read(origin, "an origin such as https://example.com (no path), or \"*\"", parse_origin))
+            origins.push_back(std::move(origin));
+    }
+    return origins;
+}
+
+std::vector<std::string> read_subprotocols(Node node) {
+    std::vector<std::string> subprotocols;
+    for (Node& item : node.items("a list of sub-protocols")) {
+        constexpr const char* kExpected = "a sub-protocol's name (an HTTP token)";
+        const auto name = item.text(kExpected);
+        if (!name) continue;
+        if (!is_token(*name)) {
+            item.report(item.found(), kExpected);
+        } else if (std::find(subprotocols.begin(), subprotocols.end(), *name) != subprotocols.end()) {
+            item.report(item.found() + " again", "each sub-protocol once");
+        } else {
+            subprotocols.push_back(*name);
+        }
+    }
+    return subprotocols;
+}
+
+void read_pattern(Node node, RouteSettings& route) {
+    const auto written = node.text(kPathForm);
+    if (!written) return;
+    if (const std::string error = route_pattern_error(*written); !error.empty()) {
+        node.report(node.found() + " with " + error, kPathForm);
+    } else {
+        route.path = *written;
+    }
+}
+
+/// The keys that speak of connections to an app, hence mean nothing on a route to files.
+void read_connection_keys(Node& node, bool is_files, RouteSettings& route) {
+    const auto take = [&](std::string_view key) {
+        Node child = node.take(key);
+        if (is_files && !child.is_absent()) child.report(std::string(key) + " beside files", "it beside upstream only");
+        return child;
+    };
+    take("ask").read(route.ask);
+    take("ask_timeout").read(route.ask_timeout, kMinTime, kMaxTime);
+    route.allow_origins = read_origins(take("allow_origins"));
+    route.subprotocols = read_subprotocols(take("subprotocols"));
+    take("max_message").read_bytes(route.max_message_bytes, 1, kGiB);
+    take("idle_timeout").read(route.idle_timeout, milliseconds(0), kMaxIdle);
+}
+
+std::vector<RouteSettings> read_routes(Node node, const Directory& directory, FileAccess access) {
+    std::vector<RouteSettings> routes;
+    for (Node& item : node.items("a list of routes")) {
+        RouteSettings& route = routes.emplace_back();
+        if (!item.open_map("a map with path and upstream or files")) continue;
+        read_pattern(item.require("path", kPathForm), route);
+        item.take("host").read(route.host, "a host name such as example.com or *.example.com", parse_host_pattern);
+        Node upstream = item.take("upstream");
+        Node files = item.take("files");
+        if (upstream.is_absent() == files.is_absent())
+            item.report(files.is_absent() ? "neither upstream nor files" : "both upstream and files",
+                        "exactly one of upstream, files");
+        upstream.read(route.upstream, "the name of an upstream",
+                      [](const std::string& name) { return name.empty() ? std::nullopt : std::optional(name); });
+        read_files(files, route, directory, access);
+        read_connection_keys(item, upstream.is_absent() && !files.is_absent(), route);
+        item.close_map({"stages"});
+    }
+    return routes;
+}
+
+/// No problem reported here says anything of the content: it may be a key, if not a good one.
+void read_link_key(Node node, Settings& settings, const Directory& directory, FileAccess access) {
+    settings.link_key_file = read_path(node, directory);
+    if (settings.link_key_file.empty() || access == FileAccess::none) return;
+    const std::string name = node.found() + " (" + settings.link_key_file.string() + ")";
+    const auto content = read_file(settings.link_key_file, kMaxKeyBytes);
+    if (!content) {
+        node.report(name, "a file that can be read");
+        return;
+    }
+    settings.link_key = trim(*content);
+    if (content->size() > kMaxKeyBytes) {
+        node.report(name + " with more", "a key file of at most " + std::to_string(kMaxKeyBytes) + " bytes");
+    } else if (settings.link_key.size() < kMinKeyBytes) {
+        node.report(name + " with " + std::to_string(settings.link_key.size()) + " bytes",
+                    "a key of at least " + std::to_string(kMinKeyBytes) + " bytes");
+    }
+}
+
+void read_admin(Node node, AdminSettings& admin) {
+    if (!node.open_map("a map with an address")) return;
+    read_address(node.take("address"), admin);
+    node.close_map();
+}
+
+void read_limits(Node node, LimitSettings& limits) {
+    if (!node.open_map("a map of limits")) return;
+    node.take("connections").read_number(limits.connections, 0, kMaxCount);
+    node.take("outbox").read_bytes(limits.outbox_bytes, kKiB, kGiB);
+    node.take("accept_rate").read_number(limits.accept_rate, 0, kMaxCount);
+    node.take("accept_per_address").read_number(limits.accept_per_address, 0, kMaxCount);
+    node.take("fragments").read_number(limits.fragments, 1, 65536);
+    node.close_map();
+}
+
+void read_timeouts(Node node, TimeoutSettings& timeouts) {
+    if (!node.open_map("a map of timeouts")) return;
+    node.take("request_head").read(timeouts.request_head, kMinTime, kMaxTime);
+    node.take("ping").read(timeouts.ping, kMinTime, kMaxTime);
+    node.take("pong").read(timeouts.pong, kMinTime, kMaxTime);
+    node.take("close").read(timeouts.close, kMinTime, kMaxTime);
+    node.take("write_progress").read(timeouts.write_progress, kMinTime, kMaxTime);
+    node.take("message").read(timeouts.message, kMinTime, kMaxTime);
+    node.close_map();
+}
+
+void read_links(Node node, LinkSettings& links) {
+    if (!node.open_map("a map of link settings")) return;
+    node.take("connect").read(links.connect, kMinTime, kMaxTime);
+    node.take("handshake").read(links.handshake, kMinTime, kMaxTime);
+    node.take("keep_alive").read(links.keep_alive, kMinTime, kMaxTime);
+    node.take("dead_after").read(links.dead_after, kMinTime, kMaxTime);
+    node.take("ack_delay").read(links.ack_delay, kMinTime, kMaxTime);
+    node.take("redial_min").read(links.redial_min, kMinTime, kMaxTime);
+    node.take("redial_max").read(links.redial_max, kMinTime, kMaxTime);
+    node.take("resolve_every").read(links.resolve_every, kMinTime, kMaxTime);
+    node.take("window").read_bytes(links.window_bytes, 4 * kKiB, kGiB);
+    node.take("ring").read_bytes(links.ring_bytes, 4 * kKiB, kGiB);
+    node.take("max_frame").read_bytes(links.max_frame_bytes, 4 * kKiB, kGiB);
+    node.close_map();
+}
+
+void read_log(Node node, LogSettings& log) {
+    if (!node.open_map("a map with level and format")) return;
+    node.take("level").read_one_of<LogLevel>(log.level, {{"trace", LogLevel::trace},
+                                                         {"debug", LogLevel::debug},
+                                                         {"info", LogLevel::info},
+                                                         {"warn", LogLevel::warn},
+                                                         {"error", LogLevel::error},
+                                                         {"off", LogLevel::off}});
+    node.take("format").read_one_of<LogFormat>(log.format, {{"text", LogFormat::text}, {"json", LogFormat::json}});
+    node.close_map();
+}
+
+}  // namespace
+
+Settings read_settings(const YamlValue& root, const Directory& directory, FileAccess access, Reading& reading) {
+    Settings settings;
+    Node node(&root, reading);
+    if (!node.open_map("a map with listeners, upstreams and routes")) return settings;
+    node.take("proxy_id").read(settings.proxy_id, "1 to 255 printable characters without spaces", parse_proxy_id);
+    node.take("workers").read_number(settings.workers, 1, 256);
+    settings.listeners = read_listeners(node.require("listeners", kListenersForm));
+    settings.upstreams = read_upstreams(node.take("upstreams"));
+    settings.routes = read_routes(node.require("routes", "a list of routes"), directory, access);
+    read_link_key(node.take("link_key_file"), settings, directory, access);
+    read_admin(node.take("admin"), settings.admin);
+    read_limits(node.take("limits"), settings.limits);
+    read_timeouts(node.take("timeouts"), settings.timeouts);
+    read_links(node.take("links"), settings.links);
+    node.take("drain_timeout").read(settings.drain_timeout, milliseconds(0), kMaxTime);
+    read_log(node.take("log"), settings.log);
+    node.close_map();
+    return settings;
+}
+
+}  // namespace trunkline::config

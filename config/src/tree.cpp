@@ -1,0 +1,200 @@
+#include "config/tree.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <map>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+namespace trunkline::config {
+
+namespace {
+
+using Kind = YamlValue::Kind;
+
+/// Leaves the parser from inside an event; caught by parse_yaml.
+struct Refused {
+    Where where;
+    std::string found;
+    std::string expected;
+};
+
+Where to_where(const YAML::Mark& mark) { return {{}, mark.line + 1, mark.column + 1}; }
+
+struct Weight {
+    std::size_t nodes = 0;
+    std::size_t bytes = 0;
+};
+
+void weigh(const YamlValue& value, Weight& weight) {
+    ++weight.nodes;
+    weight.bytes += value.text.size() + value.key.size();
+    for (const auto& child : value.children) weigh(child, weight);
+}
+
+/// Builds the tree from the parser's events. YAML::Node is not used because it hides what we must report: duplicate
+/// keys, the place of an alias, whether a scalar was quoted; and because its aliases defy a limit.
+class Builder final : public YAML::EventHandler {
+  public:
+    YamlValue take_root() { return std::move(x_root); }
+
+    void OnDocumentStart(const YAML::Mark&) override {}
+    void OnDocumentEnd() override {}
+
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        YamlValue value;
+        value.where = to_where(mark);
+        charge({1, 0}, value.where);
+        finish(std::move(value), anchor);
+    }
+
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  const std::string& text) override {
+        YamlValue value;
+        value.kind = Kind::scalar;
+        value.where = to_where(mark);
+        value.quoted = tag == "!";
+        refuse_tag(tag, value.where);
+        charge({1, text.size()}, value.where);
+        value.text = text;
+        finish(std::move(value), anchor);
+    }
+
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        const Where where = to_where(mark);
+        const auto it = x_anchors.find(anchor);
+        if (it == x_anchors.end()) throw Refused{where, "an alias inside its own anchor", "no cycle"};
+        Weight weight;
+        weigh(it->second, weight);
+        charge(weight, where);
+        YamlValue copy = it->second;
+        copy.where = where;
+        add(std::move(copy));
+    }
+
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                         YAML::EmitterStyle::value) override {
+        open(Kind::list, mark, tag, anchor);
+    }
+    void OnSequenceEnd() override { close(); }
+
+    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                    YAML::EmitterStyle::value) override {
+        open(Kind::map, mark, tag, anchor);
+    }
+    void OnMapEnd() override { close(); }
+
+  private:
+    struct Open {
+        YamlValue value;
+        YAML::anchor_t anchor;
+        std::optional<YamlValue> key;  // of a map: read, its value is next
+    };
+
+    static void refuse_tag(const std::string& tag, const Where& where) {
+        if (!tag.empty() && tag != "?" && tag != "!") throw Refused{where, "the tag " + quote(tag), "no tags"};
+    }
+
+    void charge(const Weight& weight, const Where& where) {
+        x_weight.nodes += weight.nodes;
+        x_weight.bytes += weight.bytes;
+        if (x_weight.nodes > kMaxNodes)
+            throw Refused{where, "too much", "at most " + std::to_string(kMaxNodes) + " values, aliases expanded"};
+        if (x_weight.bytes > kMaxExpandedBytes)
+            throw Refused{where, "too much",
+                          "at most " + std::to_string(kMaxExpandedBytes) + " bytes of text, aliases expanded"};
+    }
+
+    void open(Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+        YamlValue value;
+        value.kind = kind;
+        value.where = to_where(mark);
+        refuse_tag(tag, value.where);
+        charge({1, 0}, value.where);
+        if (x_open.size() == kMaxDepth)
+            throw Refused{value.where, "too deep nesting", "at most " + std::to_string(kMaxDepth) + " levels"};
+        x_open.push_back({std::move(value), anchor, std::nullopt});
+    }
+
+    void close() {
+        Open top = std::move(x_open.back());
+        x_open.pop_back();
+        finish(std::move(top.value), top.anchor);
+    }
+
+    void finish(YamlValue value, YAML::anchor_t anchor) {
+        if (anchor != 0) {
+            Weight weight;
+            weigh(value, weight);
+            charge(weight, value.where);
+            x_anchors[anchor] = value;
+        }
+        add(std::move(value));
+    }
+
+    void add(YamlValue value) {
+        if (x_open.empty()) {
+            x_root = std::move(value);
+            return;
+        }
+        Open& top = x_open.back();
+        if (top.value.kind == Kind::map) {
+            if (!top.key) {
+                if (value.kind != Kind::scalar)
+                    throw Refused{value.where, value.kind == Kind::null ? "nothing as a key" : "a list or map as a key",
+                                  "a name"};
+                top.key = std::move(value);
+                return;
+            }
+            value.key = std::move(top.key->text);
+            value.key_where = std::move(top.key->where);
+            // The parser's mark of nothing is that of whatever comes next.
+            if (value.kind == Kind::null) value.where = value.key_where;
+            top.key.reset();
+        }
+        top.value.children.push_back(std::move(value));
+    }
+
+    YamlValue x_root;
+    std::vector<Open> x_open;
+    std::map<YAML::anchor_t, YamlValue> x_anchors;
+    Weight x_weight;
+};
+
+}  // namespace
+
+YamlValue parse_yaml(const std::string& text, const std::string& source, std::vector<Problem>& problems) {
+    if (text.size() > kMaxFileBytes) {
+        problems.push_back({source, 0, 0, "", "more", "at most " + std::to_string(kMaxFileBytes) + " bytes"});
+        return {};
+    }
+    try {
+        std::istringstream stream(text);
+        YAML::Parser parser(stream);
+        Builder builder;
+        if (!parser.HandleNextDocument(builder)) return {};
+        Builder second;
+        if (parser.HandleNextDocument(second)) {
+            const Where where = second.take_root().where;
+            problems.push_back({source, where.line, where.column, "", "a second document", "one"});
+            return {};
+        }
+        return builder.take_root();
+    } catch (const Refused& refused) {
+        problems.push_back({source, refused.where.line, refused.where.column, "", refused.found, refused.expected});
+    } catch (const YAML::Exception& error) {
+        // A missing mark is -1: then the document as a whole.
+        const int line = error.mark.is_null() ? 0 : error.mark.line + 1;
+        problems.push_back({source, line, error.mark.is_null() ? 0 : error.mark.column + 1, "",
+                            "bad YAML (" + error.msg + ")", "well-formed YAML"});
+    } catch (const std::exception& error) {
+        problems.push_back({source, 0, 0, "", std::string("bad YAML (") + error.what() + ")", "well-formed YAML"});
+    }
+    return {};
+}
+
+}  // namespace trunkline::config
