@@ -147,7 +147,7 @@ std::optional<TimePoint> Lane::ack_deadline() const noexcept {
 
 Result<void> Lane::on_ack_body(Bytes body, TimePoint now) {
     AckReader reader;
-    BOOST_OUTCOME_TRY(decode(body, reader));
+    TRUNKLINE_CHECK(decode(body, reader));
     if (!reader.ack) return errc::unexpected_frame;
     return on_ack(*reader.ack, now);
 }

@@ -12,6 +12,7 @@
 #include "trunkline/protocol/limits.hpp"
 #include "trunkline/protocol/service/extension.hpp"
 #include "trunkline/protocol/service/framing.hpp"
+#include "trunkline/protocol/try.hpp"
 
 namespace trunkline::protocol {
 
@@ -158,7 +159,7 @@ template <class Handler>
 Result<void> Lane::receive(Bytes chunk, TimePoint now, Handler& handler) {
     while (!chunk.empty() && !partial_.empty()) {
         // Take just what completes the cut frame; while even its length is cut, one byte more.
-        BOOST_OUTCOME_TRY(auto length, read_length(partial_, settings_.max_frame_bytes));
+        TRUNKLINE_TRY(auto length, read_length(partial_, settings_.max_frame_bytes));
         const std::size_t whole = length ? length->prefix + length->body : partial_.size() + 1;
         const std::size_t take = std::min(chunk.size(), whole - partial_.size());
         partial_.append(chunk.substr(0, take));
@@ -166,20 +167,20 @@ Result<void> Lane::receive(Bytes chunk, TimePoint now, Handler& handler) {
         if (!length || partial_.size() < whole) continue;
         Buffer frame;
         frame.swap(partial_);
-        BOOST_OUTCOME_TRY(on_frame(frame, length->prefix, now, handler));
+        TRUNKLINE_CHECK(on_frame(frame, length->prefix, now, handler));
         if (frame.capacity() <= Ring::kBlockBytes) {
             frame.clear();
             frame.swap(partial_);  // keep a small buffer for the next cut
         }
     }
     while (!chunk.empty()) {
-        BOOST_OUTCOME_TRY(auto length, read_length(chunk, settings_.max_frame_bytes));
+        TRUNKLINE_TRY(auto length, read_length(chunk, settings_.max_frame_bytes));
         if (!length || chunk.size() < length->prefix + length->body) {
             partial_.assign(chunk);
             break;
         }
         const std::size_t whole = length->prefix + length->body;
-        BOOST_OUTCOME_TRY(on_frame(chunk.substr(0, whole), length->prefix, now, handler));
+        TRUNKLINE_CHECK(on_frame(chunk.substr(0, whole), length->prefix, now, handler));
         chunk.remove_prefix(whole);
     }
     return boost::outcome_v2::success();
@@ -188,9 +189,9 @@ Result<void> Lane::receive(Bytes chunk, TimePoint now, Handler& handler) {
 template <class Handler>
 Result<void> Lane::on_frame(Bytes frame, std::size_t prefix, TimePoint now, Handler& handler) {
     const Bytes body = frame.substr(prefix);
-    BOOST_OUTCOME_TRY(auto type, peek_type(body));
+    TRUNKLINE_TRY(auto type, peek_type(body));
     if (!is_sequenced(type)) {
-        if (type == kAckType) return on_ack_body(body, now);
+        if (type == Ack::kType) return on_ack_body(body, now);
         return handler.on_unsequenced(type, body);
     }
     if (received_ >= announced_limit_) return errc::over_limit;
@@ -199,9 +200,9 @@ Result<void> Lane::on_frame(Bytes frame, std::size_t prefix, TimePoint now, Hand
         wait(frame);
         return boost::outcome_v2::success();
     }
-    BOOST_OUTCOME_TRY(auto handled, handler.on_sequenced(body));
+    TRUNKLINE_TRY(auto verdict, handler.on_sequenced(body));
     received_ += frame.size();
-    if (handled == Handled::done) {
+    if (verdict == Handled::done) {
         on_handled(frame.size(), now);
     } else {
         wait(frame);
@@ -213,10 +214,10 @@ template <class Handler>
 Result<void> Lane::resume(TimePoint now, Handler& handler) {
     while (has_waiting()) {
         const Bytes rest = Bytes(inbox_).substr(inbox_begin_);
-        BOOST_OUTCOME_TRY(auto length, read_length(rest, settings_.max_frame_bytes));
+        TRUNKLINE_TRY(auto length, read_length(rest, settings_.max_frame_bytes));
         const std::size_t whole = length->prefix + length->body;
-        BOOST_OUTCOME_TRY(auto handled, handler.on_sequenced(rest.substr(length->prefix, length->body)));
-        if (handled == Handled::later) return boost::outcome_v2::success();
+        TRUNKLINE_TRY(auto verdict, handler.on_sequenced(rest.substr(length->prefix, length->body)));
+        if (verdict == Handled::later) return boost::outcome_v2::success();
         inbox_begin_ += whole;
         on_handled(whole, now);
     }

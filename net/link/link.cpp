@@ -1,0 +1,178 @@
+#include "net/link/link.hpp"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <boost/asio/error.hpp>
+
+namespace trunkline::net {
+
+using protocol::Buffer;
+using protocol::Bytes;
+using protocol::Result;
+
+namespace {
+
+constexpr std::size_t kMaxGreeting = 64 << 10;  // a handshake frame is a few hundred bytes
+
+}  // namespace
+
+Link::Link(Loop& loop, ByteStream stream, std::unique_ptr<LinkHandshake> handshake, LinkOwner& owner,
+           const LinkTimes& times)
+    : loop_(loop), stream_(std::move(stream)), owner_(owner), times_(times), handshake_(std::move(handshake)) {}
+
+Link::~Link() { shut(); }
+
+void Link::start() {
+    heard_ = loop_.now();
+    handshake_->begin(greeting_out_);
+    boost::system::error_code ec;
+    token_ = loop_.poller().add(stream_.descriptor(), *this, ec);
+    // If the poller has no room for it the deadline ends it, so that the owner is never called from in here.
+    schedule();
+    touch();
+}
+
+void Link::on_ready(std::uint32_t events) {
+    if (events & EPOLLOUT) {
+        can_write_ = true;
+        touch();
+    }
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) read((events & ~(EPOLLIN | EPOLLOUT)) != 0);
+}
+
+void Link::read(bool to_the_end) {
+    // The lane needs every Ack, so reading never stops; but others come first after one block.
+    const auto block = loop_.read_block();
+    do {
+        const auto in = stream_.read_some(block);
+        if (in.status == IoResult::Status::would_block) return;
+        if (in.status == IoResult::Status::end) return end(asio::error::eof);
+        if (in.status == IoResult::Status::failed) return end(in.error);
+        if (state_ == State::attached) heard_ = loop_.now();  // the handshake has one deadline for all of it
+        if (auto taken = take({block.data(), in.bytes}); !taken) return end(taken.error());
+        if (state_ == State::closed) return;
+        if (in.bytes == block.size() && !to_the_end) return loop_.poller().again(token_);
+    } while (to_the_end);
+}
+
+Result<void> Link::take(Bytes chunk) {
+    touch();  // there may be an Ack to send, and a new deadline
+    if (state_ == State::attached) return owner_.on_link_chunk(*this, chunk);
+    return greet(chunk);
+}
+
+Result<void> Link::greet(Bytes chunk) {
+    greeting_in_.append(chunk);
+    Buffer in;
+    in.swap(greeting_in_);
+    Bytes rest = in;
+    while (!rest.empty()) {
+        TRUNKLINE_TRY(auto length, protocol::read_length(rest, kMaxGreeting));
+        if (!length || rest.size() < length->total()) break;
+        auto step = handshake_->on_frame(rest.substr(length->prefix, length->body), greeting_out_);
+        rest.remove_prefix(length->total());
+        if (!step) {
+            write_greeting();  // it may say why
+            return step.error();
+        }
+        if (!step.value()) continue;
+
+        const Attachment& attachment = *step.value();
+        TRUNKLINE_CHECK(attachment.lane->attach(attachment.peer_received, attachment.peer_limit, loop_.now()));
+        lane_ = attachment.lane;
+        state_ = State::attached;
+        heard_ = loop_.now();
+        owner_.on_link_attached(*this);
+        if (state_ != State::attached || rest.empty()) return boost::outcome_v2::success();
+        return owner_.on_link_chunk(*this, rest);
+    }
+    greeting_in_.assign(rest);
+    return boost::outcome_v2::success();
+}
+
+void Link::on_turn_end() {
+    if (state_ == State::closed) return;
+    write();
+    if (state_ != State::closed) schedule();
+}
+
+bool Link::write_greeting() {
+    while (!greeting_out_.empty()) {
+        const std::string_view pieces[] = {greeting_out_};
+        const auto out = stream_.write_some(pieces);
+        if (out.status != IoResult::Status::ok) {
+            if (out.status == IoResult::Status::would_block) can_write_ = false;
+            return false;  // a failed socket is noticed by reading
+        }
+        greeting_out_.erase(0, out.bytes);
+    }
+    return true;
+}
+
+void Link::write() {
+    if (!can_write_ || !write_greeting() || lane_ == nullptr) return;
+    std::array<Bytes, ByteStream::kMaxPieces> pieces;
+    const auto now = loop_.now();
+    while (const std::size_t count = lane_->gather(pieces, now)) {
+        std::size_t wanted = 0;
+        for (std::size_t i = 0; i < count; ++i) wanted += pieces[i].size();
+        const auto out = stream_.write_some({pieces.data(), count});
+        if (out.status == IoResult::Status::would_block) {
+            can_write_ = false;
+            return;
+        }
+        if (out.status != IoResult::Status::ok) return end(out.error);
+        lane_->written(out.bytes);
+        if (out.bytes < wanted) {
+            can_write_ = false;  // the edge comes when there is room again
+            return;
+        }
+    }
+}
+
+void Link::schedule() {
+    auto when = heard_ + times_.dead_after;
+    if (state_ == State::handshake) {
+        when = heard_ + times_.handshake;
+    } else if (can_write_) {
+        // An Ack that cannot be written waits for room, not for time.
+        if (const auto ack = lane_->ack_deadline()) when = std::min(when, *ack);
+    }
+    if (deadline_.is_scheduled() && scheduled_ <= when) return;  // fires early, looks again
+    scheduled_ = when;
+    loop_.schedule(deadline_, when);
+}
+
+void Link::on_deadline(Clock::time_point now) {
+    const auto silence = state_ == State::handshake ? times_.handshake : times_.dead_after;
+    if (now - heard_ >= silence) return end(asio::error::timed_out);
+    touch();  // an Ack is due, or the deadline has moved
+}
+
+void Link::end(const boost::system::error_code& why) {
+    if (state_ == State::closed) return;
+    shut();
+    owner_.on_link_ended(*this, why);
+}
+
+void Link::close() {
+    if (state_ == State::attached) {
+        can_write_ = true;
+        const auto now = loop_.now();
+        std::array<Bytes, ByteStream::kMaxPieces> pieces;
+        if (const std::size_t count = lane_->gather(pieces, now)) stream_.write_some({pieces.data(), count});
+    }
+    shut();
+}
+
+void Link::shut() {
+    if (state_ == State::closed) return;
+    if (lane_ != nullptr && state_ == State::attached) lane_->detach();
+    state_ = State::closed;
+    loop_.poller().remove(token_);
+    stream_.close();
+    deadline_.cancel();
+}
+
+}  // namespace trunkline::net
