@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "proxy/app/admin_source.hpp"
+#include "proxy/app/readiness.hpp"
+#include "proxy/metrics/counters.hpp"
+#include "proxy/metrics/exposition.hpp"
+
+namespace trunkline::proxy {
+
+/// The admin's source in the daemon: reads what the workers leave in their counters and asks them nothing, so that a
+/// worker that hangs can still be reported.
+class ProxyStatus final : public AdminSource {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    /// A worker that has not turned for so long is dead.
+    static constexpr std::chrono::seconds kMaxTurn{10};
+
+    /// At least one worker; their counters outlive this.
+    explicit ProxyStatus(std::vector<const WorkerCounters*> workers,
+                         std::function<Clock::time_point()> now = Clock::now);
+
+    /// Not ready from now on. Any thread.
+    void set_draining() noexcept { is_draining_.store(true, std::memory_order_relaxed); }
+
+    Answer health() override;
+    Answer readiness() override;
+    std::string metrics() override;
+
+  private:
+    const std::vector<const WorkerCounters*> workers_;
+    const std::function<Clock::time_point()> now_;
+    const Exposition exposition_;
+    Readiness readiness_;                   // changed on the admin's thread
+    std::atomic<bool> is_draining_{false};  // shared
+};
+
+}  // namespace trunkline::proxy
