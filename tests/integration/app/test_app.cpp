@@ -1,0 +1,314 @@
+// The app server of the integration tests. A message that is not a JSON object is echoed; an object is a command (the
+// table is in `run_command`), answered with an object that carries the command's `id` as `re`. What is to happen at
+// connect stands in the query: user=, group= (several), refuse=CODE, late=MILLISECONDS.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <trunkline/app_server.hpp>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using nlohmann::json;
+using trunkline::Connection;
+using trunkline::Message;
+using trunkline::MessageKind;
+using std::chrono::milliseconds;
+
+/// The values of `name` in a query, as they stand: the tests use nothing that needs decoding.
+std::vector<std::string> query_values(std::string_view query, std::string_view name) {
+    std::vector<std::string> values;
+    while (!query.empty()) {
+        const auto part = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(part.size() + 1, query.size()));
+        if (part.size() > name.size() && part.starts_with(name) && part[name.size()] == '=') {
+            values.emplace_back(part.substr(name.size() + 1));
+        }
+    }
+    return values;
+}
+
+int query_number(std::string_view query, std::string_view name) {
+    const auto values = query_values(query, name);
+    return values.empty() ? 0 : std::atoi(values.front().c_str());
+}
+
+/// A thread that is not the loop, and does one task after another.
+class Worker {
+  public:
+    ~Worker() {
+        {
+            std::lock_guard lock(x_mutex);
+            x_ended = true;
+        }
+        x_wake.notify_one();
+        x_thread.join();
+    }
+
+    void post(std::function<void()> task) {
+        {
+            std::lock_guard lock(x_mutex);
+            x_tasks.push_back(std::move(task));
+        }
+        x_wake.notify_one();
+    }
+
+    bool has_ended() const { return x_ended; }
+
+  private:
+    void run() {
+        std::unique_lock lock(x_mutex);
+        while (true) {
+            x_wake.wait(lock, [this] { return x_ended || !x_tasks.empty(); });
+            if (x_ended) { return; }
+            auto task = std::move(x_tasks.front());
+            x_tasks.pop_front();
+            lock.unlock();
+            task();
+            lock.lock();
+        }
+    }
+
+    std::mutex x_mutex;
+    std::condition_variable x_wake;
+    std::deque<std::function<void()>> x_tasks;
+    std::atomic<bool> x_ended{false};
+    std::thread x_thread{[this] { run(); }};
+};
+
+class TestApp {
+  public:
+    explicit TestApp(trunkline::Options options) : x_name(options.name), x_server(std::move(options)) {
+        x_server.on_connect([this](const Connection& c, trunkline::Answer answer) { on_connect(c, std::move(answer)); });
+        x_server.on_message([this](const Connection& c, const Message& m) { on_message(c, m); });
+        x_server.on_disconnect([this](const Connection& c, const trunkline::Disconnect& d) {
+            ++x_disconnects;
+            x_last_end = {{"id", c.id()}, {"by", trunkline::to_string(d.by)}, {"code", d.code}, {"reason", d.reason}};
+        });
+        x_server.on_proxy_up([this](const trunkline::ProxyInfo&) { ++x_proxies_up; });
+        x_server.on_proxy_lost([this](const trunkline::ProxyInfo&) { ++x_proxies_lost; });
+    }
+
+    int run(const std::vector<std::string>& addresses) {
+        for (const auto& address : addresses) {
+            const auto listening = x_server.listen(address);
+            if (!listening) {
+                std::fprintf(stderr, "test_app: %s: %s\n", address.c_str(), listening.error().message().c_str());
+                return 1;
+            }
+            std::printf("listening %s\n", listening->c_str());
+        }
+        std::fflush(stdout);
+        x_server.stop_on_signals();
+        const auto error = x_server.run();
+        if (error) { std::fprintf(stderr, "test_app: %s\n", error.message().c_str()); }
+        return error ? 1 : 0;
+    }
+
+  private:
+    void on_connect(const Connection& connection, trunkline::Answer answer) {
+        ++x_connects;
+        const auto query = connection.query();
+        if (const int code = query_number(query, "refuse")) {
+            answer.refuse(static_cast<std::uint16_t>(code), "refused by the app");
+            return;
+        }
+        trunkline::Acceptance acceptance;
+        acceptance.groups = query_values(query, "group");
+        for (auto& user : query_values(query, "user")) { acceptance.user = user; }
+        for (auto& chosen : query_values(query, "subprotocol")) { acceptance.subprotocol = chosen; }
+        if (const int late = query_number(query, "late")) {
+            auto kept = std::make_shared<trunkline::Answer>(std::move(answer));
+            x_server.post_after(milliseconds(late), [kept, acceptance] { kept->accept(acceptance); });
+            return;
+        }
+        answer.accept(std::move(acceptance));
+    }
+
+    void on_message(const Connection& connection, const Message& message) {
+        if (message.kind == MessageKind::text && message.bytes.starts_with('{')) {
+            const json command = json::parse(message.bytes, nullptr, false);
+            if (command.is_object() && command.contains("do")) { return run_command(connection, command); }
+        }
+        send_when_possible(connection, message.kind, std::string(message.bytes));
+    }
+
+    /// Echoes are never lost: a client that does not keep up is paused until it does, and so is one whose echo finds no
+    /// room, which is then sent first.
+    void send_when_possible(const Connection& connection, MessageKind kind, std::string bytes) {
+        const bool is_sent = connection.send(kind, bytes) != trunkline::errc::would_block;
+        if (is_sent && connection.is_writable()) { return; }
+        if (is_sent) { bytes.clear(); }
+        connection.pause();
+        connection.when_writable([this, connection, kind, is_sent, bytes = std::move(bytes)](std::error_code ended) mutable {
+            if (ended) { return; }
+            connection.resume();
+            if (!is_sent) { send_when_possible(connection, kind, std::move(bytes)); }
+        });
+    }
+
+    void answer(const Connection& connection, const json& command, json fields = json::object()) {
+        fields["re"] = command.value("id", 0);
+        send_when_possible(connection, MessageKind::text, fields.dump());
+    }
+    void answer_error(const Connection& connection, const json& command, std::error_code error) {
+        answer(connection, command, {{"error", error ? error.message() : ""}});
+    }
+    /// For requests that are acknowledged: the answer goes out when the status is there.
+    trunkline::Completion completion(const Connection& connection, const json& command) {
+        return [this, connection, command](trunkline::AckStatus status) {
+            answer(connection, command, {{"status", trunkline::to_string(status)}});
+        };
+    }
+    void answer_if_failed(const Connection& connection, const json& command, std::error_code error) {
+        if (error) { answer_error(connection, command, error); }
+    }
+
+    void run_command(const Connection& connection, const json& command) {
+        const std::string what = command.value("do", "");
+        const std::string group = command.value("group", "");
+        const std::string text = command.value("text", "");
+        const auto ms = milliseconds(command.value("ms", 0));
+        const auto except = command.value("except", std::vector<std::string>{});
+        const auto done = [&](std::error_code error) { answer_if_failed(connection, command, error); };
+
+        if (what == "whoami") {
+            json headers = json::array();
+            for (const auto& header : connection.headers()) { headers.push_back({header.name, header.value}); }
+            answer(connection, command, {{"connection", connection.id()}, {"user", connection.user()},
+                {"path", connection.path()}, {"query", connection.query()}, {"host", connection.host()},
+                {"subprotocol", connection.subprotocol()}, {"proxy", connection.proxy()},
+                {"remote", connection.remote_address()}, {"app", x_name}, {"headers", headers}});
+        } else if (what == "stats") {
+            answer(connection, command, {{"connects", x_connects.load()}, {"disconnects", x_disconnects.load()},
+                {"connections", x_server.connection_count()}, {"proxies_up", x_proxies_up.load()},
+                {"proxies_lost", x_proxies_lost.load()}, {"last_end", x_last_end}});
+        } else if (what == "join") {
+            done(connection.join(group, completion(connection, command)));
+        } else if (what == "leave") {
+            done(connection.leave(group, completion(connection, command)));
+        } else if (what == "group") {
+            answer_error(connection, command, x_server.to_group(group).except(except).send(text));
+        } else if (what == "all") {
+            answer_error(connection, command, x_server.to_all().except(except).send(text));
+        } else if (what == "user") {
+            answer_error(connection, command, x_server.to_user(command.value("user", "")).send(text));
+        } else if (what == "to") {
+            answer_error(connection, command, x_server.send_to(command.value("connection", ""), text));
+        } else if (what == "exists") {
+            done(x_server.to_connection(command.value("connection", "")).exists(completion(connection, command)));
+        } else if (what == "group-exists") {
+            done(x_server.to_group(group).exists(completion(connection, command)));
+        } else if (what == "user-exists") {
+            done(x_server.to_user(command.value("user", "")).exists(completion(connection, command)));
+        } else if (what == "close") {
+            connection.close(command.value("code", std::uint16_t{1000}), command.value("reason", ""));
+        } else if (what == "close-other") {
+            answer_error(connection, command, x_server.to_connection(command.value("connection", ""))
+                .close(command.value("code", std::uint16_t{1000}), command.value("reason", "")));
+        } else if (what == "close-user") {
+            done(x_server.to_user(command.value("user", "")).close(command.value("code", std::uint16_t{1000}),
+                command.value("reason", ""), completion(connection, command)));
+        } else if (what == "close-group") {
+            done(x_server.to_group(group).close(command.value("code", std::uint16_t{1000}), command.value("reason", ""),
+                completion(connection, command)));
+        } else if (what == "pause") {
+            connection.pause();
+            answer(connection, command);
+            x_server.post_after(ms, [connection] { connection.resume(); });
+        } else if (what == "stall") {  // what a callback must not do
+            std::this_thread::sleep_for(ms);
+            answer(connection, command);
+        } else if (what == "numbers") {  // `count` numbered texts from another thread
+            x_worker.post([this, connection, command] { send_numbers(connection, command); });
+        } else if (what == "all-numbers") {
+            x_worker.post([this, connection, command] { broadcast_numbers(connection, command); });
+        } else if (what == "join-then-thread") {
+            // The join's call happens before the other thread is told, so its send must find the connection in the group.
+            done(connection.join(group));
+            x_worker.post([this, connection, command, group, text] {
+                until_taken([&] { return x_server.to_group(group).send(text); });
+                answer_error(connection, command, {});
+            });
+        } else if (what == "die") {
+            _exit(9);
+        } else {
+            answer(connection, command, {{"error", "unknown command"}});
+        }
+    }
+
+    /// Repeats a call from another thread until it is not refused for want of room.
+    template <class Call>
+    std::error_code until_taken(Call call) {
+        while (!x_worker.has_ended()) {
+            const std::error_code error = call();
+            if (error != trunkline::errc::would_block) { return error; }
+            std::this_thread::sleep_for(milliseconds(1));
+        }
+        return {};
+    }
+
+    void send_numbers(const Connection& connection, const json& command) {
+        const std::string padding(command.value("size", std::size_t{0}), '.');
+        for (int i = 0; i < command.value("count", 0); ++i) {
+            const auto text = command.value("text", "") + std::to_string(i) + " " + padding;
+            if (until_taken([&] { return connection.send(text); })) { return; }
+        }
+        answer(connection, command);
+    }
+
+    void broadcast_numbers(const Connection& connection, const json& command) {
+        const std::string padding(command.value("size", std::size_t{0}), '.');
+        for (int i = 0; i < command.value("count", 0); ++i) {
+            const auto text = command.value("text", "") + std::to_string(i) + " " + padding;
+            if (const auto error = until_taken([&] { return x_server.to_all().send(text); })) {
+                return answer_error(connection, command, error);
+            }
+        }
+        answer(connection, command);
+    }
+
+    const std::string x_name;
+    std::atomic<std::uint64_t> x_connects{0}, x_disconnects{0}, x_proxies_up{0}, x_proxies_lost{0};
+    json x_last_end;  // of the loop
+    trunkline::AppServer x_server;
+    Worker x_worker;  // ends before the server does
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    trunkline::Options options;
+    std::vector<std::string> addresses;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const std::string_view option = argv[i];
+        if (option == "--listen") { addresses.emplace_back(argv[i + 1]); }
+        if (option == "--name") { options.name = argv[i + 1]; }
+        if (option == "--link-key-file") { options.link_key_file = argv[i + 1]; }
+        if (option == "--ring") { options.limits.ring = std::strtoull(argv[i + 1], nullptr, 10); }
+        if (option == "--window") { options.limits.window = std::strtoull(argv[i + 1], nullptr, 10); }
+    }
+    if (addresses.empty()) {
+        std::fprintf(stderr, "usage: test_app --listen ADDRESS [--listen ADDRESS] [--name NAME] [--link-key-file FILE] [--ring BYTES] "
+                             "[--window BYTES]\n");
+        return 64;
+    }
+    options.on_log = [](trunkline::LogLevel, std::string_view line) {
+        std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+    };
+    TestApp app(std::move(options));
+    return app.run(addresses);
+}

@@ -1,0 +1,115 @@
+"""Who is slow costs itself: a stalled client, a stalled app server, full rings both ways."""
+import asyncio
+import socket
+import time
+import unittest
+
+from support.environment import scaled
+from support.scenario import Scenario
+
+
+class Pressure(Scenario):
+    async def stalled_client(self, proxy):
+        """A client that never reads again, with a small receive buffer."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", proxy.port))
+        client = await self.connect(proxy.url(), sock=sock, max_queue=1)
+        client.transport.pause_reading()
+        client.transport.resume_reading = lambda: None
+        return client
+
+    async def test_a_stalled_client_among_200_delays_nobody(self):
+        proxy = self.proxy(self.app(), limits={"outbox": "256KiB"})
+        stalled = await self.stalled_client(proxy)
+        clients = [await self.connect(proxy.url()) for _ in range(199)]
+        driver = await self.connect(proxy.url())
+        # 4 MB for each: far more than sockets and outbox hold for the one that does not read.
+        task = asyncio.create_task(self.command(driver, "all-numbers", count=1000, size=4000, seconds=60))
+
+        async def read(client):
+            return [int((await self.receive(client, 60)).split()[0]) for _ in range(1000)]
+        for got in await asyncio.gather(*(read(c) for c in clients)):
+            self.assertEqual(got, list(range(1000)))
+        await task
+        self.assertGreaterEqual(proxy.metric("trunkline_closes_total"), 1)
+        self.assertEqual(proxy.metric("trunkline_connections"), 200)
+        del stalled
+
+    async def test_a_stalled_app_server_beside_a_live_one(self):
+        live, stuck = self.app("live"), self.app("stuck")
+        proxy = self.proxy(live, stuck)
+        clients = {"live": [], "stuck": []}
+        while min(map(len, clients.values())) < 5:
+            client = await self.connect(proxy.url())
+            clients[(await self.command(client, "whoami"))["app"]].append(client)
+        stuck.pause()
+        payload = "x" * 10000
+        floods = [asyncio.create_task(self.flood(c, payload)) for c in clients["stuck"]]
+        try:
+            slowest = 0
+            for _ in range(100):
+                for client in clients["live"]:
+                    before = time.monotonic()
+                    await client.send("ping")
+                    self.assertEqual(await self.receive(client), "ping")
+                    slowest = max(slowest, time.monotonic() - before)
+            self.assertLess(slowest, scaled(1))
+        finally:
+            for flood in floods:
+                flood.cancel()
+            stuck.go_on()
+        # What was stalled goes on: nothing was lost and nobody was closed for it.
+        client = clients["stuck"][0]
+        deadline = asyncio.get_running_loop().time() + scaled(20)
+        await client.send("and now")
+        while await self.receive(client, 20) != "and now":
+            self.assertLess(asyncio.get_running_loop().time(), deadline)
+
+    @staticmethod
+    async def flood(client, payload):
+        while True:
+            await client.send(payload)
+
+    async def test_echo_both_ways_at_full_rings_does_not_deadlock(self):
+        app = self.app(arguments=["--name", "app", "--ring", "262144", "--window", "262144"])
+        proxy = self.proxy(app, limits={"outbox": "8MiB"}, links={"ring": "256KiB", "window": "256KiB"})
+        count, size, players = 400, 60000, 4  # 24 MB each way and client: more than rings, windows and sockets hold
+
+        async def play():
+            client = await self.connect(proxy.url())
+            client.transport.pause_reading()
+
+            async def send():
+                for i in range(count):
+                    await client.send(f"{i} " + "e" * size)
+            sending = asyncio.create_task(send())
+            await asyncio.sleep(scaled(1.5))  # let everything between here and there fill up first
+            client.transport.resume_reading()
+            for i in range(count):
+                self.assertTrue((await self.receive(client, 30)).startswith(f"{i} e"))
+            await sending
+        await asyncio.wait_for(asyncio.gather(*(play() for _ in range(players))), scaled(120))
+
+    async def test_a_paused_connection_stops_its_client_and_nothing_is_lost(self):
+        proxy = self.proxy(self.app())
+        paused, other = await self.connect(proxy.url()), await self.connect(proxy.url())
+        await self.command(paused, "pause", ms=1500)
+        started = time.monotonic()
+        sending = asyncio.create_task(self.send_numbers(paused, 300, 10000))
+        await other.send("beside it")
+        self.assertEqual(await self.receive(other), "beside it")
+        self.assertLess(time.monotonic() - started, 1.4)
+        for i in range(300):
+            self.assertTrue((await self.receive(paused, 20)).startswith(f"{i} "))
+        self.assertGreater(time.monotonic() - started, 1)
+        await sending
+
+    @staticmethod
+    async def send_numbers(client, count, size):
+        for i in range(count):
+            await client.send(f"{i} " + "." * size)
+
+
+if __name__ == "__main__":
+    unittest.main()
