@@ -94,6 +94,12 @@ StringList Reader::strings(std::size_t count) noexcept {
     return ok() ? StringList(start, count) : StringList();
 }
 
+StringList Reader::flat_strings(std::size_t count) noexcept {
+    const char* start = at_;
+    for (std::size_t i = 0; i < count && ok(); ++i) optional_str();
+    return ok() ? StringList(start, count) : StringList();
+}
+
 StringMap Reader::string_map() noexcept {
     if (take_nil()) return {};
     const std::uint32_t count = map();

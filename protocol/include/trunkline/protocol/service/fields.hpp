@@ -51,11 +51,11 @@ class Fields {
     std::optional<Bytes> optional_bin() noexcept { return more() ? in_.optional_bin() : std::nullopt; }
     StringList string_list_or_empty() noexcept { return more() ? in_.string_list() : StringList{}; }
     HeaderMap header_map_or_empty() noexcept { return more() ? in_.header_map() : HeaderMap{}; }
-    /// All that is left, which must be strings.
+    /// All that is left, which must be strings, or nil, which reads as empty.
     StringList rest() noexcept {
         const auto count = left_;
         left_ = 0;
-        return in_.strings(count);
+        return in_.flat_strings(count);
     }
     ExtensionFields extension() noexcept;
 

@@ -82,8 +82,8 @@ class Reader {
 
     // Checked whole, so that walking over what is returned cannot fail. Nil reads as empty.
     StringList string_list() noexcept;
-    /// The next `count` values, which must be strings: the rest of a flat array.
-    StringList strings(std::size_t count) noexcept;
+    /// The next `count` values, which must be strings, or nil, which reads as empty: the rest of a flat array.
+    StringList flat_strings(std::size_t count) noexcept;
     StringMap string_map() noexcept;
     PayloadMap payload_map() noexcept;
     HeaderMap header_map() noexcept;
@@ -94,6 +94,7 @@ class Reader {
     Bytes raw() noexcept;
 
   private:
+    StringList strings(std::size_t count) noexcept;
     unsigned char lead() const noexcept { return static_cast<unsigned char>(*at_); }
     /// `count` bytes, or `truncated`.
     Bytes take(std::uint64_t count) noexcept {
