@@ -57,6 +57,14 @@ void check_upstreams(const Settings& settings, Reading& reading) {
     }
 }
 
+std::string expected_upstream(const std::string& written, const std::vector<std::string>& names) {
+    constexpr std::size_t kShownNames = 20;
+    if (names.empty()) return "an upstream, but none is configured";
+    if (names.size() > kShownNames) return "one of " + std::to_string(names.size()) + " upstreams";
+    const std::string close = closest(written, names);
+    return "one of " + join(names) + (close.empty() ? "" : "; did you mean " + close + "?");
+}
+
 void check_routes(const Settings& settings, Reading& reading) {
     std::vector<std::string> names;
     for (const auto& upstream : settings.upstreams) names.push_back(upstream.name);
@@ -65,10 +73,7 @@ void check_routes(const Settings& settings, Reading& reading) {
         const auto& route = settings.routes[i];
         const std::string key = "routes." + std::to_string(i);
         if (!route.upstream.empty() && std::find(names.begin(), names.end(), route.upstream) == names.end()) {
-            std::string expected = names.empty() ? "an upstream, but none is configured" : "one of " + join(names);
-            if (const std::string close = closest(route.upstream, names); !close.empty())
-                expected += "; did you mean " + close + "?";
-            reading.report_at(key + ".upstream", quote(route.upstream), expected);
+            reading.report_at(key + ".upstream", quote(route.upstream), expected_upstream(route.upstream, names));
         }
         if (route.path.empty()) continue;  // reported already
         const auto [it, is_first] = first.emplace(std::pair(route.host, route_shape(route.path)), i);
