@@ -409,6 +409,14 @@ TEST_CASE("FrameReader: memory follows what has arrived, not what was announced"
         CHECK(sink.delivered.back().bytes.size() == 5000);
         CHECK(reader.spilled_bytes() == 0);
     }
+    SECTION("what begins behind a long message costs only itself") {
+        const std::string begun =
+            GENERATE(frame(Opcode::ping, "abc").substr(0, 8), header(Opcode::text, 9).substr(0, 3));
+        std::string chunk = frame(Opcode::binary, bytes_of(3000), kFragment) + frame(Opcode::continuation, "x") + begun;
+        feed(reader, chunk, sink, limits);
+        CHECK(reader.has_partial());
+        CHECK(reader.spilled_bytes() <= kOverhead + 2);
+    }
     SECTION("dribbled byte by byte") {
         std::string wire = frame(Opcode::binary, bytes_of(100000));
         for (std::size_t i = 0; i + 1 < wire.size(); ++i) {

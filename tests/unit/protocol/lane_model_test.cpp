@@ -1,0 +1,530 @@
+// Random schedules of one proxy and two app servers over real lanes (SPEC.md "Offsets", "Limits", "Order"): partial
+// writes, chunks cut anywhere, acks by simulated time, handlers that block on a full ring, fan-outs on every lane, home
+// lanes, and links that are cut and come back. A ledger of what was sent must match what took effect, in order. The
+// mutants at the end show that each rule carries weight: without it some schedule fails.
+//
+// TRUNKLINE_MODEL_RUNS sets how many schedules run (default 2000), TRUNKLINE_MODEL_SEED the first seed (default: drawn
+// and printed).
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <cstdlib>
+#include <deque>
+#include <iostream>
+#include <random>
+#include <vector>
+
+#include "trunkline/protocol/lane/lane.hpp"
+
+using namespace trunkline::protocol;
+
+namespace {
+
+enum class Mutant {
+    none,
+    fan_out_once_per_pool,     // one lane carries it, for all connections
+    stop_reading,              // back-pressure by not reading the link
+    lane_per_message,          // round-robin instead of the home lane
+    handled_means_received,    // acknowledges what no handler has seen
+    resume_from_acknowledged,  // re-attaches at handled instead of received
+};
+
+struct Violation {
+    std::string what;
+};
+
+void require(bool holds, const char* what) {
+    if (!holds) throw Violation{what};
+}
+
+class Random {  // splitmix64: thousands of schedules draw millions of numbers in a debug build
+  public:
+    explicit Random(std::uint64_t seed) : state_(seed) {}
+    std::size_t below(std::size_t n) {
+        std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+        z = (z ^ z >> 27) * 0x94d049bb133111eb;
+        return static_cast<std::size_t>((z ^ z >> 31) % n);
+    }
+    std::size_t between(std::size_t low, std::size_t high) { return low + below(high - low + 1); }
+    bool chance(unsigned percent) { return below(100) < percent; }
+    template <class T>
+    T pick(std::initializer_list<T> from) {
+        return from.begin()[below(from.size())];
+    }
+
+  private:
+    std::uint64_t state_;
+};
+
+// --- Frames: MessagePack [type, bin], the types unknown to the lane, hence sequenced; 109 is unsequenced for ever. ---
+
+enum class Kind : std::uint8_t {
+    unsequenced = 109,
+    data = 120,
+    reply = 121,
+    fan_all = 122,
+    fan_group = 123,
+    join = 124,
+    leave = 125
+};
+
+struct Frame {
+    Kind kind;
+    std::uint32_t number;
+    std::uint32_t connection;
+};
+
+constexpr std::size_t kLeastFrame = 14;
+
+std::string encode(const Frame& frame, std::size_t size) {
+    const std::size_t content = std::max(size, kLeastFrame) - 6;
+    std::string body{'\x92', static_cast<char>(frame.kind), '\xc5', static_cast<char>(content >> 8),
+                     static_cast<char>(content)};
+    for (const auto value : {frame.number, frame.connection}) {
+        for (int shift = 24; shift >= 0; shift -= 8) body += static_cast<char>(value >> shift);
+    }
+    body.resize(5 + content, static_cast<char>(frame.number));
+    std::string out;
+    append_length(out, body.size());
+    return out + body;
+}
+
+Frame decode_body(Bytes body) {
+    require(body.size() >= kLeastFrame - 1 && body[0] == '\x92' && body[2] == '\xc5', "a frame is damaged");
+    const auto number = [body](std::size_t at) {
+        std::uint32_t value = 0;
+        for (std::size_t i = at; i < at + 4; ++i) value = value << 8 | static_cast<unsigned char>(body[i]);
+        return value;
+    };
+    const Frame frame{static_cast<Kind>(body[1]), number(5), number(9)};
+    require(body.find_first_not_of(static_cast<char>(frame.number), 13) == Bytes::npos, "a payload is damaged");
+    return frame;
+}
+
+// --- One lane: both ends, and the bytes between them ---
+
+constexpr std::size_t kProxy = 0;
+constexpr std::size_t kApp = 1;
+constexpr std::size_t kLargestFrame = 300;
+
+// One end of a lane: the Lane and what the model knows of it from outside.
+struct End {
+    End(Lane::Side side, const LaneSettings& settings) : lane(side, settings) {}
+
+    Lane lane;
+    std::string wire;        // written, and not yet read by the other end
+    std::uint64_t done = 0;  // bytes of frames from the other end whose effect is done, by the model's own count
+    std::deque<std::pair<Frame, std::size_t>> parked;  // handled_means_received only: taken, but not acted on
+    std::uint64_t parked_bytes = 0;
+    std::uint64_t unsequenced_sent = 0;
+    std::uint64_t unsequenced_seen = 0;
+};
+
+struct LanePair {
+    explicit LanePair(const LaneSettings& settings)
+        : ends{End(Lane::Side::proxy, settings), End(Lane::Side::app, settings)} {}
+
+    End& proxy() { return ends[kProxy]; }
+    End& app() { return ends[kApp]; }
+
+    std::array<End, 2> ends;
+    bool is_up = false;
+    bool was_cut = false;
+};
+
+struct Pool {
+    std::deque<LanePair> lanes;
+    std::size_t next_lane = 0;  // lane_per_message only
+};
+
+// --- A schedule ---
+
+struct Schedule {
+    std::uint64_t seed = 0;
+    Mutant mutant = Mutant::none;
+    bool has_cuts = false;
+};
+
+class Model {
+  public:
+    explicit Model(const Schedule& schedule) : random_(schedule.seed), schedule_(schedule) {
+        settings_.window_bytes = random_.pick<std::uint64_t>({40, 200, 1000});
+        settings_.ring_bytes = random_.pick<std::uint64_t>({60, 300, 2000});
+        settings_.max_frame_bytes = kLargestFrame;
+        settings_.ack_delay = std::chrono::milliseconds(random_.pick({0, 5, 50}));
+        largest_ = random_.pick<std::size_t>({30, 60, 150, kLargestFrame});
+        const std::size_t lanes = random_.between(1, 4);
+        for (auto& pool : pools_) {
+            for (std::size_t i = 0; i < lanes; ++i) pool.lanes.emplace_back(settings_);
+            for (auto& pair : pool.lanes) attach(pair);
+        }
+        connections_.resize(random_.between(1, 5));
+        for (auto& connection : connections_) {
+            connection.key = random_.below(256);
+            connection.owner = random_.below(2);
+        }
+        todo_ = random_.between(20, 80);
+    }
+
+    // Runs to the end: everything sent, handled and acknowledged. Throws the first Violation.
+    void run() {
+        for (int step = 0; !is_finished(); ++step) {
+            if (const auto done = progress(); done != last_progress_) {
+                last_progress_ = done;
+                last_step_ = step;
+            }
+            require(step < last_step_ + 1000, "no progress: deadlock");
+            now_ += std::chrono::milliseconds(random_.below(15));
+            for (std::size_t a = 0; a < pools_.size(); ++a) {
+                for (auto& pair : pools_[a].lanes) turn(a, pair);
+            }
+            if (todo_ > 0 && random_.chance(50)) act();
+        }
+        for (const auto& connection : connections_) {
+            for (std::size_t a = 0; a < pools_.size(); ++a) {
+                require(connection.seen[a] == connection.expected[a],
+                        "a client missed something, or saw it out of order");
+            }
+            for (std::size_t i = 0; i < connection.handled.size(); ++i) {
+                require(connection.handled[i] == i + 1, "an app missed something, or handled it out of order");
+            }
+            require(connection.handled.size() == connection.sent, "an app missed the end");
+        }
+        for (auto& pool : pools_) {
+            for (auto& pair : pool.lanes) {
+                for (const auto& [from, to] : {std::pair{kProxy, kApp}, std::pair{kApp, kProxy}}) {
+                    const auto sent = pair.ends[from].unsequenced_sent;
+                    const auto seen = pair.ends[to].unsequenced_seen;
+                    require(seen == sent || (pair.was_cut && seen < sent), "an unsequenced frame was lost");
+                }
+            }
+        }
+    }
+
+  private:
+    // Changes with every action, every frame that takes effect and every one that is acknowledged.
+    std::uint64_t progress() {
+        std::uint64_t sum = todo_;
+        for (auto& pool : pools_) {
+            for (auto& pair : pool.lanes) {
+                for (const auto& end : pair.ends) sum += 1000 * (end.done + end.lane.peer_handled());
+            }
+        }
+        return sum;
+    }
+
+    struct Connection {
+        std::size_t key = 0;
+        std::size_t owner = 0;
+        bool is_member = false;   // at the proxy
+        bool has_joined = false;  // in the order of the app's calls
+        std::uint32_t sent = 0;   // the client's messages
+        std::vector<std::uint32_t> handled{};
+        std::array<std::vector<std::uint32_t>, 2> expected{};  // from each app server, in the order of its calls
+        std::array<std::vector<std::uint32_t>, 2> seen{};
+    };
+
+    // What one end of a lane does with frames; `model` decides.
+    struct Handler {
+        Model& model;
+        std::size_t app_server;
+        LanePair& pair;
+        std::size_t end;
+
+        Result<Handled> on_sequenced(Bytes body) {
+            End& self = pair.ends[end];
+            const Frame frame = decode_body(body);
+            const std::size_t size = body.size() + (body.size() < 128 ? 1 : 2);
+            if (model.schedule_.mutant == Mutant::handled_means_received) {
+                self.parked.emplace_back(frame, size);
+                self.parked_bytes += size;
+                return Handled::done;
+            }
+            if (!model.take(app_server, pair, end, frame)) return Handled::later;
+            self.done += size;
+            return Handled::done;
+        }
+
+        Result<void> on_unsequenced(std::uint32_t type, Bytes body) {
+            require(type == static_cast<std::uint32_t>(Kind::unsequenced), "an unsequenced frame of another type");
+            decode_body(body);
+            ++pair.ends[end].unsequenced_seen;
+            return boost::outcome_v2::success();
+        }
+    };
+
+    static std::size_t other(std::size_t end) { return 1 - end; }
+
+    LanePair& home(std::size_t app_server, const Connection& connection) {
+        auto& pool = pools_[app_server];
+        if (schedule_.mutant == Mutant::lane_per_message) return pool.lanes[pool.next_lane++ % pool.lanes.size()];
+        return pool.lanes[connection.key % pool.lanes.size()];
+    }
+
+    std::string frame(Kind kind, std::uint32_t number, std::size_t connection) {
+        return encode({kind, number, static_cast<std::uint32_t>(connection)}, random_.between(kLeastFrame, largest_));
+    }
+
+    void send(End& end, const std::string& bytes) {
+        const std::size_t cut = random_.below(bytes.size() + 1);
+        end.lane.append(Bytes(bytes).substr(0, cut), Bytes(bytes).substr(cut));
+    }
+
+    void attach(LanePair& pair) {
+        const auto received = [this](const End& end) {
+            return schedule_.mutant == Mutant::resume_from_acknowledged ? end.lane.handled() : end.lane.received();
+        };
+        const std::array<std::uint64_t, 2> at{received(pair.proxy()), received(pair.app())};
+        const std::array<std::uint64_t, 2> limit{pair.proxy().lane.limit(), pair.app().lane.limit()};
+        for (const std::size_t end : {kProxy, kApp}) {
+            const auto result = pair.ends[end].lane.attach(at[other(end)], limit[other(end)], now_);
+            require(result.has_value(), "an attach was refused");
+        }
+        pair.is_up = true;
+    }
+
+    void cut(LanePair& pair) {
+        for (auto& end : pair.ends) {
+            end.lane.detach();
+            end.wire.clear();
+        }
+        pair.is_up = false;
+        pair.was_cut = true;
+    }
+
+    // One turn of both ends of a lane.
+    void turn(std::size_t app_server, LanePair& pair) {
+        if (!pair.is_up) {
+            if (random_.chance(30)) attach(pair);
+        } else if (schedule_.has_cuts && todo_ > 0 && random_.chance(2)) {
+            cut(pair);
+        } else {
+            for (const std::size_t end : {kProxy, kApp}) {
+                if (random_.chance(2)) send_unsequenced(pair.ends[end]);
+                write(pair.ends[end]);
+                read(app_server, pair, end);
+            }
+        }
+        for (const std::size_t end : {kProxy, kApp}) {
+            if (random_.chance(60)) resume(app_server, pair, end);
+            check(pair, end);
+        }
+    }
+
+    void send_unsequenced(End& end) {
+        ++end.unsequenced_sent;
+        end.lane.append_unsequenced(frame(Kind::unsequenced, 7, 0));
+    }
+
+    // The socket takes any part of what is offered, or nothing.
+    void write(End& end) {
+        if (random_.chance(20)) return;
+        std::array<Bytes, 4> views;
+        const auto count = end.lane.gather(std::span(views).first(random_.between(1, views.size())), now_);
+        std::string offered;
+        for (std::size_t i = 0; i < count; ++i) offered += views[i];
+        require(!offered.empty() || count == 0, "an empty view was offered");
+        const std::size_t taken = random_.chance(50) ? offered.size() : random_.below(offered.size() + 1);
+        end.wire += offered.substr(0, taken);
+        end.lane.written(taken);
+    }
+
+    void read(std::size_t app_server, LanePair& pair, std::size_t end) {
+        End& self = pair.ends[end];
+        std::string& wire = pair.ends[other(end)].wire;
+        if (wire.empty() || random_.chance(20)) return;
+        if (schedule_.mutant == Mutant::stop_reading && self.lane.has_waiting()) return;
+        std::string chunk = wire.substr(0, random_.chance(30) ? wire.size() : random_.between(1, wire.size()));
+        wire.erase(0, chunk.size());
+        Handler handler{*this, app_server, pair, end};
+        const auto result = self.lane.receive(chunk, now_, handler);
+        if (!result) throw Violation{"receive: " + result.error().message()};
+        chunk.assign(chunk.size(), '\xdd');  // nothing may still look at it
+    }
+
+    void resume(std::size_t app_server, LanePair& pair, std::size_t end) {
+        End& self = pair.ends[end];
+        Handler handler{*this, app_server, pair, end};
+        require(self.lane.resume(now_, handler).has_value(), "resume failed");
+        while (!self.parked.empty() && take(app_server, pair, end, self.parked.front().first)) {
+            self.done += self.parked.front().second;
+            self.parked_bytes -= self.parked.front().second;
+            self.parked.pop_front();
+        }
+    }
+
+    // What must hold at each moment, whatever the schedule.
+    void check(const LanePair& pair, std::size_t end) const {
+        const End& from = pair.ends[end];
+        const End& to = pair.ends[other(end)];
+        require(from.lane.peer_handled() <= to.done, "acknowledged before its effect was done");
+        require(to.lane.handled() <= to.lane.received(), "handled more than received");
+        require(to.lane.received() <= from.lane.peer_handled() + from.lane.held_bytes(), "received more than was sent");
+        require(to.lane.received() - to.done < settings_.window_bytes + kLargestFrame,
+                "more waits than the window allows");
+        require(from.lane.held_bytes() < settings_.ring_bytes + kLargestFrame, "the ring outgrew its bound");
+    }
+
+    // The effect of one frame. False: not now.
+    bool take(std::size_t app_server, LanePair& pair, std::size_t end, const Frame& frame) {
+        if (random_.chance(20)) return false;  // busy
+        return end == kProxy ? take_at_proxy(app_server, pair, frame) : take_at_app(app_server, frame);
+    }
+
+    bool take_at_proxy(std::size_t app_server, const LanePair& pair, const Frame& frame) {
+        if (frame.kind == Kind::fan_all || frame.kind == Kind::fan_group) {
+            const auto& lanes = pools_[app_server].lanes;
+            for (auto& connection : connections_) {
+                const bool is_home = &lanes[connection.key % lanes.size()] == &pair;
+                if (!is_home && schedule_.mutant != Mutant::fan_out_once_per_pool) continue;
+                if (frame.kind == Kind::fan_group && !connection.is_member) continue;
+                connection.seen[app_server].push_back(frame.number);
+            }
+            return true;
+        }
+        auto& connection = connections_.at(frame.connection);
+        if (frame.kind == Kind::join || frame.kind == Kind::leave) {
+            connection.is_member = frame.kind == Kind::join;
+        } else {
+            require(frame.kind == Kind::reply, "the proxy got a frame meant for the app");
+            connection.seen[app_server].push_back(frame.number);
+        }
+        return true;
+    }
+
+    // The handler answers each message, and so waits while its ring is full.
+    bool take_at_app(std::size_t app_server, const Frame& frame) {
+        require(frame.kind == Kind::data, "the app got a frame meant for the proxy");
+        auto& connection = connections_.at(frame.connection);
+        End& out = home(app_server, connection).app();
+        if (!out.lane.has_room()) return false;
+        connection.handled.push_back(frame.number);
+        send(out, this->frame(Kind::reply, ++calls_, frame.connection));
+        connection.expected[app_server].push_back(calls_);
+        return true;
+    }
+
+    // Something new happens: a client sends, or an app server calls.
+    void act() {
+        --todo_;
+        const auto what = random_.below(100);
+        const std::size_t app_server = random_.below(2);
+        if (what < 35) return fan_out(app_server);
+        const std::size_t index = random_.below(connections_.size());
+        auto& connection = connections_[index];
+        if (what < 50) return change_group(index);
+
+        End& out = home(connection.owner, connection).proxy();
+        if (!out.lane.has_room()) return;  // the proxy does not read this client now
+        send(out, frame(Kind::data, ++connection.sent, index));
+    }
+
+    // Accepted by all lanes or by none. The first app server alone has a group, so its calls are the group's history.
+    void fan_out(std::size_t app_server) {
+        auto& lanes = pools_[app_server].lanes;
+        for (auto& pair : lanes) {
+            if (!pair.app().lane.has_room()) return;
+        }
+        const auto kind = app_server == 0 && random_.chance(50) ? Kind::fan_group : Kind::fan_all;
+        const auto bytes = frame(kind, ++calls_, 0);
+        if (schedule_.mutant == Mutant::fan_out_once_per_pool) {
+            send(lanes[random_.below(lanes.size())].app(), bytes);
+        } else {
+            for (auto& pair : lanes) send(pair.app(), bytes);
+        }
+        for (auto& connection : connections_) {
+            if (kind == Kind::fan_all || connection.has_joined) connection.expected[app_server].push_back(calls_);
+        }
+    }
+
+    void change_group(std::size_t index) {
+        auto& connection = connections_[index];
+        End& out = home(0, connection).app();
+        if (!out.lane.has_room()) return;
+        connection.has_joined = !connection.has_joined;
+        send(out, frame(connection.has_joined ? Kind::join : Kind::leave, 1, index));
+    }
+
+    bool is_finished() {
+        if (todo_ > 0) return false;
+        for (auto& pool : pools_) {
+            for (auto& pair : pool.lanes) {
+                if (!pair.is_up) return false;
+                for (auto& end : pair.ends) {
+                    if (end.lane.held_bytes() > 0 || !end.wire.empty() || end.lane.has_waiting()) return false;
+                    if (!end.parked.empty() || end.lane.has_output(now_)) return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    Random random_;
+    const Schedule schedule_;
+    LaneSettings settings_;
+    std::size_t largest_ = 0;
+    std::array<Pool, 2> pools_;
+    std::vector<Connection> connections_;
+    std::size_t todo_ = 0;
+    std::uint32_t calls_ = 0;
+    std::uint64_t last_progress_ = 0;
+    int last_step_ = 0;
+    TimePoint now_{std::chrono::hours(1)};
+};
+
+std::string run(const Schedule& schedule) {
+    try {
+        Model(schedule).run();
+        return {};
+    } catch (const Violation& violation) {
+        return violation.what;
+    }
+}
+
+std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
+    const char* const text = std::getenv(name);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+std::uint64_t first_seed() {
+    static const std::uint64_t seed = number_from_environment("TRUNKLINE_MODEL_SEED", std::random_device{}());
+    return seed;
+}
+
+}  // namespace
+
+TEST_CASE("Lane: random schedules keep every promise", "[protocol][lane][model]") {
+    const auto runs = number_from_environment("TRUNKLINE_MODEL_RUNS", 2000);
+    std::cout << "lane model: " << runs << " schedules from seed " << first_seed() << '\n';
+    for (std::uint64_t i = 0; i < runs; ++i) {
+        const Schedule schedule{first_seed() + i, Mutant::none, i % 2 == 1};
+        const auto violation = run(schedule);
+        if (!violation.empty())
+            FAIL("seed " << schedule.seed << (schedule.has_cuts ? ", with cuts: " : ": ") << violation);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("Lane: a broken rule is caught by some schedule", "[protocol][lane][model]") {
+    struct Row {
+        const char* name;
+        Mutant mutant;
+        bool has_cuts;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"a fan-out once per pool", Mutant::fan_out_once_per_pool, false},
+        {"back-pressure by not reading", Mutant::stop_reading, false},
+        {"a lane per message", Mutant::lane_per_message, false},
+        {"handled means received", Mutant::handled_means_received, false},
+        {"resume from the acknowledged offset", Mutant::resume_from_acknowledged, true},
+    }));
+    CAPTURE(row.name);
+    for (std::uint64_t i = 0; i < 2000; ++i) {
+        const auto violation = run({first_seed() + i, row.mutant, row.has_cuts});
+        if (violation.empty()) continue;
+        SUCCEED("seed " << first_seed() + i << ": " << violation);
+        return;
+    }
+    FAIL("2000 schedules from seed " << first_seed() << " did not notice");
+}
