@@ -1,0 +1,88 @@
+#include "proxy/app/application.hpp"
+
+#include <sys/resource.h>
+
+#include <cstring>
+
+#include "net/link/link_handshake.hpp"
+#include "proxy/app/logging.hpp"
+#include "proxy/app/signals.hpp"
+
+namespace trunkline::proxy {
+
+namespace {
+
+constexpr std::size_t kDescriptorsForOurselves = 200;
+
+/// As many open files as we may have; a client is one.
+std::size_t raise_open_files_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+config::Settings completed(config::Settings settings) {
+    const std::size_t files = raise_open_files_limit();
+    if (settings.limits.connections == 0) {
+        settings.limits.connections = files > 2 * kDescriptorsForOurselves ? files - kDescriptorsForOurselves : files / 2;
+    }
+    return settings;
+}
+
+protocol::Epoch random_epoch() {
+    const auto random = net::random_bytes(sizeof(std::uint64_t));
+    std::uint64_t epoch = 0;
+    std::memcpy(&epoch, random.data(), sizeof epoch);
+    return protocol::Epoch{epoch};
+}
+
+}  // namespace
+
+Application::Application(config::Settings settings)
+    : settings_(completed(std::move(settings))), http_(settings_) {
+    std::vector<std::string> names;
+    for (const auto& upstream : settings_.upstreams) names.push_back(upstream.name);
+    ProxyIdentity identity{settings_.proxy_id, random_epoch(), 0, settings_.workers};
+
+    std::vector<const WorkerCounters*> seen;
+    for (; identity.worker < settings_.workers; ++identity.worker) {
+        counters_.push_back(std::make_unique<WorkerCounters>(names));
+        seen.push_back(counters_.back().get());
+        workers_.push_back(std::make_unique<Worker>(settings_, http_, identity, *counters_.back()));
+    }
+    status_ = std::make_unique<ProxyStatus>(std::move(seen));
+    admin_ = std::make_unique<Admin>(settings_.admin, *status_);
+}
+
+Application::~Application() = default;
+
+void Application::run() {
+    for (const auto& worker : workers_) worker->start();
+    for (const auto& address : workers_.front()->addresses()) log_info("listening", {{"address", address.to_string()}});
+    log_info("ready to serve", {{"proxy", settings_.proxy_id},
+                                {"workers", settings_.workers},
+                                {"admin_port", admin_->port()}});
+
+    net::asio::io_context main_context;
+    auto work = net::asio::make_work_guard(main_context);
+    std::size_t draining = workers_.size();
+    const Signals signals(main_context, [&](int signal) {
+        log_info("draining", {{"signal", signal}, {"over_ms", settings_.drain_timeout.count()}});
+        status_->set_draining();
+        for (const auto& worker : workers_) {
+            worker->drain([&] {
+                net::asio::post(main_context, [&] {
+                    if (--draining == 0) main_context.stop();
+                });
+            });
+        }
+    });
+    main_context.run();
+    workers_.clear();  // joins their threads
+    log_info("stopped");
+}
+
+}  // namespace trunkline::proxy

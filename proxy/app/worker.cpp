@@ -1,0 +1,132 @@
+#include "proxy/app/worker.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+
+#include "proxy/app/logging.hpp"
+#include "proxy/listener/http_answer.hpp"
+
+namespace trunkline::proxy {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kHeartbeat = 250ms;
+constexpr auto kDrainStep = 20ms;
+constexpr unsigned kRetryAfterSeconds = 1;
+
+}  // namespace
+
+Worker::Worker(const config::Settings& settings, const HttpRules& http, const ProxyIdentity& identity,
+               WorkerCounters& counters)
+    : settings_(settings), counters_(counters), home_{loop_, settings, counters, sessions_} {
+    for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+        upstreams_.push_back(std::make_unique<Upstream>(home_, identity, i));
+    }
+    for (const auto& route : settings.routes) {
+        const auto at = std::find_if(upstreams_.begin(), upstreams_.end(),
+                                     [&](const auto& upstream) { return upstream->name() == route.upstream; });
+        upstream_of_route_.push_back(at == upstreams_.end() ? nullptr : at->get());
+    }
+    for (const auto& listener : settings.listeners) {
+        listeners_.push_back(std::make_unique<Listener>(loop_, settings, http, counters, *this, listener));
+    }
+}
+
+Worker::~Worker() {
+    if (thread_.joinable()) thread_.join();
+}
+
+std::vector<net::Endpoint> Worker::addresses() const {
+    std::vector<net::Endpoint> addresses;
+    for (const auto& listener : listeners_) addresses.push_back(listener->local());
+    return addresses;
+}
+
+void Worker::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+    try {
+        heartbeat_due_ = net::Clock::now();
+        on_heartbeat(heartbeat_due_);
+        for (const auto& upstream : upstreams_) upstream->start();
+        for (const auto& listener : listeners_) listener->start();
+        loop_.run();
+    } catch (const std::exception& e) {
+        // A worker that went on without knowing its own state could lose messages in silence.
+        log_error("worker failed", {{"why", e.what()}});
+        std::_Exit(1);
+    }
+}
+
+void Worker::on_upgrade(net::ByteStream stream, UpgradeRequest request, const std::string& peer_address) {
+    const std::size_t route = request.route;
+    Upstream& upstream = *upstream_of_route_[route];
+    auto session = std::make_unique<Session>(home_, upstream, settings_.routes[route]);
+    const auto opened = upstream.open(*session, request, peer_address);
+    if (!opened) {
+        counters_.refused(RefuseReason::no_app_server).add();
+        const auto answer = refusal_answer(
+            unavailable(RefuseReason::no_app_server, "no app server is available", kRetryAfterSeconds));
+        const std::string_view pieces[] = {answer};
+        stream.write_some(pieces);
+        stream.shutdown_send();
+        return;
+    }
+    sessions_.add(std::move(session)).start(std::move(stream), *opened, std::move(request));
+}
+
+void Worker::on_heartbeat(net::Clock::time_point now) {
+    counters_.on_turn(now);
+    counters_.loop_lag.record(now - heartbeat_due_);
+    std::uint64_t ring_bytes = 0;
+    for (const auto& upstream : upstreams_) ring_bytes += upstream->ring_bytes();
+    counters_.ring_bytes.set(static_cast<std::int64_t>(ring_bytes));
+    heartbeat_due_ = now + kHeartbeat;
+    loop_.schedule(heartbeat_, heartbeat_due_);
+}
+
+// --- Drain ---
+
+void Worker::drain(std::function<void()> done) {
+    loop_.post([this, done = std::move(done)]() mutable {
+        drained_ = std::move(done);
+        begin_drain();
+    });
+}
+
+void Worker::begin_drain() {
+    for (const auto& listener : listeners_) listener->stop();
+    drain_ends_ = loop_.now() + settings_.drain_timeout;
+    on_drain_step(loop_.now());
+}
+
+/// Closes so many clients that with as many in each of the steps that are left all are gone in time.
+void Worker::on_drain_step(net::Clock::time_point now) {
+    if (sessions_.size() == 0 || now >= drain_ends_ + settings_.timeouts.close) {
+        for (const auto& upstream : upstreams_) upstream->stop();
+        loop_.post([this] {  // after the turn that wrote the last frames and the Byes
+            loop_.stop();
+            drained_();
+        });
+        return;
+    }
+    const auto left = now >= drain_ends_ ? 1 : (drain_ends_ - now) / kDrainStep + 1;
+    std::size_t open = 0;
+    for (std::size_t i = 0; i < sessions_.size(); ++i) open += sessions_.at(i).has_ended() ? 0 : 1;
+    std::size_t share = (open + static_cast<std::size_t>(left) - 1) / static_cast<std::size_t>(left);
+    for (std::size_t i = 0; i < sessions_.size() && share > 0; ++i) {
+        Session& session = sessions_.at(i);
+        if (session.has_ended()) continue;
+        session.close(CloseReason::draining);
+        --share;
+        if (i < sessions_.size() && &sessions_.at(i) != &session) --i;  // it has left at once, another took its place
+    }
+    loop_.schedule(drain_step_, now + kDrainStep);
+}
+
+}  // namespace trunkline::proxy

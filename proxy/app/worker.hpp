@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "net/loop.hpp"
+#include "proxy/listener/listener.hpp"
+#include "proxy/metrics/counters.hpp"
+#include "proxy/session/session.hpp"
+#include "proxy/upstream/upstream.hpp"
+
+namespace trunkline::proxy {
+
+/// One thread of the proxy with all that lives on it: a loop, a listener per address, the sessions that came in by
+/// them, and its own pools to every app server. It shares settings that never change with the others, and nothing else.
+/// Made, started and stopped on main's thread.
+class Worker final : private UpgradeSink {
+  public:
+    /// `settings`, `http` and `counters` outlive it. Opens the listening sockets; throws std::runtime_error, whose text
+    /// names the address, if that fails.
+    Worker(const config::Settings& settings, const HttpRules& http, const ProxyIdentity& identity,
+           WorkerCounters& counters);
+    ~Worker() override;
+
+    /// Begins to serve, on a thread of its own.
+    void start();
+
+    /// Stops accepting at once and closes the clients, evenly over `settings.drain_timeout`; then says Bye to the app
+    /// servers, ends the thread and calls `done` on it. Any thread, once.
+    void drain(std::function<void()> done);
+
+    /// The addresses that are listened on, with the ports that were given where the settings said 0.
+    std::vector<net::Endpoint> addresses() const;
+
+  private:
+    void on_upgrade(net::ByteStream stream, UpgradeRequest request, const std::string& peer_address) override;
+
+    void run();
+    void begin_drain();
+    void on_heartbeat(net::Clock::time_point now);
+    void on_drain_step(net::Clock::time_point now);
+
+    const config::Settings& settings_;
+    WorkerCounters& counters_;
+    net::Loop loop_;
+    SessionTable sessions_;
+    SessionHome home_;
+    std::vector<std::unique_ptr<Upstream>> upstreams_;
+    std::vector<Upstream*> upstream_of_route_;  // by index of the route; null for files
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    net::Clock::time_point heartbeat_due_{};
+    net::Clock::time_point drain_ends_{};
+    std::function<void()> drained_;
+    net::MemberHook<&Worker::on_heartbeat> heartbeat_{*this};
+    net::MemberHook<&Worker::on_drain_step> drain_step_{*this};
+    std::thread thread_;
+};
+
+}  // namespace trunkline::proxy

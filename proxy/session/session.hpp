@@ -1,0 +1,180 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "net/byte_stream.hpp"
+#include "net/loop.hpp"
+#include "net/pause.hpp"
+#include "net/shared_bytes.hpp"
+#include "proxy/directory/directory.hpp"
+#include "proxy/metrics/counters.hpp"
+#include "proxy/session/close_reason.hpp"
+#include "proxy/session/outbox.hpp"
+#include "trunkline/protocol/ids.hpp"
+#include "trunkline/protocol/websocket/frame_reader.hpp"
+
+namespace trunkline::proxy {
+
+class PoolLane;
+class SessionTable;
+class Upstream;
+struct UpgradeRequest;
+
+/// What all sessions of a worker share. Owned by the worker, outlives them.
+struct SessionHome {
+    net::Loop& loop;
+    const config::Settings& settings;
+    WorkerCounters& counters;
+    SessionTable& sessions;
+    OutboxPool outboxes{};
+};
+
+/// Where a connection lives on the app server's side: its chan, and the lane that carries it.
+struct Binding {
+    PoolLane* lane = nullptr;  ///< null: the pool has ended, or the connection with it
+    protocol::Chan chan{};
+};
+
+/// What an upstream gave a new connection.
+struct Opened {
+    Binding binding;
+    protocol::ConnectionId id;
+    std::uint8_t key = 0;
+};
+
+/// One client's logical connection, from the upgrade to its end: reads frames from the socket and sends them on its
+/// lane, takes what the app server sends and writes it to the socket once per turn. It holds no buffer and no pending
+/// operation while idle, and one deadline.
+///
+/// Owned by its worker's SessionTable, used on its loop, freed at the end of the turn in which it closed. Others refer
+/// to it within a turn only, or by chan, or unregister with its end (directory, waiting lists of its lane).
+class Session final : public Member, public net::PollHandler, public net::TurnHook {
+  public:
+    Session(SessionHome& home, Upstream& upstream, const config::RouteSettings& route);
+    ~Session() override;
+
+    /// The Open is in the ring of its lane: takes the socket over, and either answers the upgrade and is open
+    /// (in the directory from now on), or waits for the app's answer.
+    void start(net::ByteStream stream, const Opened& opened, UpgradeRequest request);
+
+    // --- From the app server; harmless for a session that is closing ---
+
+    /// Accept: the answer to `ask`, else a user and groups that come with the first frame.
+    void on_accept(std::optional<protocol::Bytes> user, const std::vector<protocol::Bytes>& groups,
+                   std::optional<protocol::Bytes> subprotocol);
+    /// One message for this client.
+    void deliver(protocol::PayloadKind kind, protocol::Bytes payload);
+    /// One copy of a fan-out: a whole WebSocket frame of `payload_bytes` and its header.
+    void deliver(const net::SharedBytes& frame, std::size_t payload_bytes);
+    /// Stop or go on reading this client.
+    void on_app_pause(bool on);
+    /// Close of its own app server: a close code, or before the upgrade was answered an HTTP status.
+    void on_app_close(std::uint16_t code, protocol::Bytes reason);
+
+    // --- Ends ---
+
+    /// The pool of its lane has ended: the client is told `why`, the app nothing.
+    void on_pool_ended(CloseReason why);
+
+    /// The one way out; later calls do nothing. The client gets `code` and `text`, the app a Close unless it was its
+    /// own. Zero and empty stand for what the table of reasons says.
+    void close(CloseReason why, std::uint16_t code = 0, protocol::Bytes text = {});
+
+    /// The lane has room again: what waited for it goes on.
+    void on_lane_room();
+
+    protocol::Chan chan() const noexcept { return binding_.chan; }
+    bool has_ended() const noexcept { return state_ == State::closing || state_ == State::closed; }
+    bool is_on(const PoolLane& lane) const noexcept { return binding_.lane == &lane; }
+    Upstream& upstream() const noexcept { return upstream_; }
+    const config::RouteSettings& route() const noexcept { return route_; }
+
+  private:
+    friend class SessionTable;
+    struct Incoming;
+    struct Asking;
+
+    enum class State : std::uint8_t {
+        asking,   // the upgrade waits for the app's answer; nothing may come from the client
+        open,     // both directions
+        closing,  // told to end: the outbox goes out, what the client sends is read for its close frame only
+        closed,   // the socket is closed; here until the app can be told, or the turn ends
+    };
+    enum class PauseReason : std::uint8_t { lane_full, app };
+
+    void on_ready(std::uint32_t events) override;
+    void on_turn_end() override;
+    void on_deadline(net::Clock::time_point now);
+
+    void read();
+    void on_message(protocol::PayloadKind kind, protocol::Bytes payload);
+    void on_client_close(std::uint16_t code, protocol::Bytes reason);
+    void pause(PauseReason reason);
+    void go_on(PauseReason reason);
+
+    void enter_directory(const Opened& opened, std::optional<protocol::Bytes> user);
+    void answer_upgrade(const UpgradeRequest& request, protocol::Bytes subprotocol);
+
+    Outbox& outbox();
+    bool make_room(std::size_t bytes);
+    void queued(std::size_t before, std::size_t payload_bytes);
+    void flush();
+    void tell_backlog();
+
+    void tell_app_closed();
+    void end_client_side(CloseReason why, std::uint16_t code, protocol::Bytes text);
+    void finish();
+    void leave_table();
+    void wake_by(net::Clock::time_point when);
+    net::Clock::time_point next_deadline(net::Clock::time_point now) const;
+
+    SessionHome& home_;
+    Upstream& upstream_;
+    const config::RouteSettings& route_;
+    net::ByteStream stream_;
+    State state_ = State::asking;
+    CloseReason why_{};
+    net::PauseReasons<PauseReason> paused_;
+    bool readable_ : 1 = false;         // an edge came that was not read to the end
+    bool hung_up_ : 1 = false;          // the client's end of the stream is there behind what is unread
+    bool can_write_ : 1 = true;
+    bool close_seen_ : 1 = false;       // closing: nothing more is expected of the client
+    bool close_untold_ : 1 = false;     // the lane had no room for our Close
+    bool backlog_ : 1 = false;          // over a quarter of the outbox limit, below an eighth not yet
+    bool backlog_told_ : 1 = false;     // what the app knows
+    bool pinged_ : 1 = false;           // and nothing heard since
+    std::uint16_t close_code_ = 0;      // as the app is to be told
+    std::uint32_t table_index_ = 0;
+    net::Poller::Token token_;
+    protocol::websocket::FrameReader reader_;
+    Binding binding_;
+    std::unique_ptr<Outbox> outbox_;    // null while nothing waits for the client
+    std::unique_ptr<Asking> asking_;    // only between Open and Accept
+    net::Clock::time_point heard_{};         // anything from the client
+    net::Clock::time_point last_message_{};  // in either direction
+    net::Clock::time_point since_{};         // asking, closing: its beginning; open: when the pending message began
+    net::Clock::time_point progress_{};      // the client took bytes, or there was nothing to take
+    net::Clock::time_point wake_ = net::Clock::time_point::max();
+    net::MemberHook<&Session::on_deadline> deadline_{*this};
+};
+
+/// The sessions of one worker. Owns them.
+class SessionTable {
+  public:
+    Session& add(std::unique_ptr<Session> session);
+    /// Takes it out; the caller buries it.
+    std::unique_ptr<Session> remove(Session& session);
+
+    std::size_t size() const noexcept { return sessions_.size(); }
+    Session& at(std::size_t index) const noexcept { return *sessions_[index]; }
+
+  private:
+    std::vector<std::unique_ptr<Session>> sessions_;
+};
+
+}  // namespace trunkline::proxy

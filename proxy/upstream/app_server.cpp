@@ -1,0 +1,128 @@
+#include "proxy/upstream/app_server.hpp"
+
+#include "proxy/app/logging.hpp"
+#include "proxy/upstream/from_app.hpp"
+#include "proxy/upstream/upstream.hpp"
+
+namespace trunkline::proxy {
+
+AppServer::AppServer(Upstream& upstream, net::Loop& loop, PoolSettings settings, std::chrono::milliseconds redial_min,
+                     std::chrono::milliseconds redial_max)
+    : upstream_(upstream),
+      loop_(loop),
+      settings_(std::move(settings)),
+      long_wait_(redial_max),
+      backoff_(redial_min, redial_max),
+      random_(std::random_device{}()) {}
+
+AppServer::~AppServer() = default;
+
+void AppServer::start() {
+    retired_ = false;
+    if (!pool_ && !redial_.is_scheduled()) dial();
+}
+
+void AppServer::retire() {
+    retired_ = true;
+    redial_.cancel();
+    if (pool_ && !pool_->is_up()) {
+        pool_->end(protocol::ByeCode::stopping, "the address is gone", CloseReason::app_server_lost);
+        loop_.bury(std::move(pool_));
+    }
+}
+
+void AppServer::stop() {
+    retired_ = true;
+    redial_.cancel();
+    if (!pool_) return;
+    pool_->end(protocol::ByeCode::stopping, "the proxy is stopping", CloseReason::draining);
+    loop_.bury(std::move(pool_));
+}
+
+void AppServer::dial() {
+    announced_ = false;
+    pool_ = std::make_unique<LanePool>(loop_, *this, settings_);
+    pool_->dial();
+}
+
+void AppServer::on_redial(net::Clock::time_point) {
+    if (!retired_ && !pool_) dial();
+}
+
+std::string AppServer::check(const protocol::Hello& app) {
+    const std::string name = app.name.empty() ? settings_.address.to_string() : app.name;
+    if (!announced_) {
+        announced_ = true;
+        name_ = name;
+        epoch_ = app.epoch;
+        return {};
+    }
+    if (name == name_ && app.epoch == epoch_) return {};
+    return "several app servers answer at " + settings_.address.to_string() + "; each needs an address of its own";
+}
+
+void AppServer::on_pool_up() {
+    state_ = AppServerState::linked;
+    was_linked_ = true;
+    last_error_.clear();
+    up_since_ = loop_.now();
+    log_info("app server linked", {{"upstream", upstream_.name()},
+                                   {"app_server", settings_.address.to_string()},
+                                   {"name", name_},
+                                   {"lanes", settings_.lanes}});
+    upstream_.on_app_server_changed();
+}
+
+void AppServer::on_pool_ended(const std::string& why) {
+    const bool was_up = state_ == AppServerState::linked;
+    state_ = was_linked_ ? AppServerState::lost : AppServerState::failed;
+    const bool is_news = last_error_ != why;
+    last_error_ = why;
+    if (was_up || is_news) {  // one line per cause, not one per attempt
+        log_warn(was_up ? "app server lost" : "app server not linked", {{"upstream", upstream_.name()},
+                                                                        {"app_server", settings_.address.to_string()},
+                                                                        {"why", why}});
+    }
+    loop_.bury(std::move(pool_));
+    upstream_.on_app_server_changed();
+    if (retired_) return;
+
+    // A pool that had lived is dialled again at once, but not one that keeps failing just after it came up.
+    std::chrono::milliseconds wait{0};
+    if (was_up && loop_.now() - up_since_ >= long_wait_) {
+        backoff_.reset();
+    } else {
+        wait = backoff_.next(random_);
+    }
+    loop_.schedule(redial_, loop_.now() + wait);
+}
+
+protocol::Result<void> AppServer::on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) {
+    FromApp from_app(upstream_, lane, index);
+    return lane.linked.lane.receive(chunk, loop_.now(), from_app);
+}
+
+PoolLane* AppServer::next_lane() {
+    if (!has_pool_up()) return nullptr;
+    PoolLane& lane = pool_->lane(next_key_ % pool_->size());
+    return lane.is_blocked() ? nullptr : &lane;
+}
+
+AppServer::Place AppServer::take_place() {
+    const std::uint8_t key = next_key_++;
+    return {&pool_->lane(key % pool_->size()), key};
+}
+
+AppServerSnapshot AppServer::snapshot() const {
+    AppServerSnapshot snapshot;
+    snapshot.address = settings_.address.to_string();
+    snapshot.name = name_;
+    snapshot.epoch = static_cast<std::uint64_t>(epoch_);
+    snapshot.state = state_;
+    snapshot.lanes_up = pool_ ? pool_->lanes_up() : 0;
+    snapshot.lanes = settings_.lanes;
+    snapshot.last_error = last_error_;
+    return snapshot;
+}
+
+}  // namespace trunkline::proxy

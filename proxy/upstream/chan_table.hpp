@@ -1,0 +1,85 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "trunkline/protocol/ids.hpp"
+
+namespace trunkline::proxy {
+
+/// Chan to session, for one pool: chans count up from 1 and are never reused, so a page of 256 of them is freed when
+/// all have ended, and a look-up is an index. Owns nothing of what it points to.
+template <class T>
+class ChanTable {
+  public:
+    /// Takes the next chan for `value`.
+    protocol::Chan add(T& value) {
+        const std::uint64_t index = next_++ - 1;
+        if (index / kPage == first_page_ + pages_.size()) pages_.push_back(std::make_unique<Page>());
+        Page& page = *pages_[index / kPage - first_page_];
+        page.values[index % kPage] = &value;
+        ++page.live;
+        ++size_;
+        return protocol::Chan{index + 1};
+    }
+
+    /// Null for a chan that has ended or was never opened.
+    T* find(protocol::Chan chan) const noexcept {
+        T* const* place = at(chan);
+        return place == nullptr ? nullptr : *place;
+    }
+
+    void remove(protocol::Chan chan) noexcept {
+        T** place = const_cast<T**>(at(chan));
+        if (place == nullptr || *place == nullptr) return;
+        *place = nullptr;
+        --live_of(chan);
+        --size_;
+        // Only full pages are freed, and only from the front: a long-lived chan keeps those behind it, 2 KiB each.
+        while (!pages_.empty() && (first_page_ + 1) * kPage < next_ && pages_.front()->live == 0) {
+            pages_.pop_front();
+            ++first_page_;
+        }
+    }
+
+    /// How many chans are open.
+    std::size_t size() const noexcept { return size_; }
+
+    /// The highest chan opened so far; 0 for none.
+    std::uint64_t highest() const noexcept { return next_ - 1; }
+
+    /// Calls `f(T&)` for every open chan; `f` may remove the one it is given.
+    template <class F>
+    void for_each(F&& f) {
+        const std::uint64_t end = next_ - 1;
+        for (std::uint64_t index = first_page_ * kPage; index < end; ++index) {
+            if (T* value = find(protocol::Chan{index + 1})) f(*value);
+        }
+    }
+
+  private:
+    static constexpr std::uint64_t kPage = 256;
+    struct Page {
+        std::array<T*, kPage> values{};
+        unsigned live = 0;
+    };
+
+    T* const* at(protocol::Chan chan) const noexcept {
+        const std::uint64_t index = static_cast<std::uint64_t>(chan) - 1;  // chan 0 becomes huge
+        if (index >= next_ - 1 || index / kPage < first_page_) return nullptr;
+        const Page* page = pages_[index / kPage - first_page_].get();
+        return page == nullptr ? nullptr : &page->values[index % kPage];
+    }
+    unsigned& live_of(protocol::Chan chan) noexcept {
+        return pages_[(static_cast<std::uint64_t>(chan) - 1) / kPage - first_page_]->live;
+    }
+
+    std::deque<std::unique_ptr<Page>> pages_;
+    std::uint64_t first_page_ = 0;
+    std::uint64_t next_ = 1;
+    std::size_t size_ = 0;
+};
+
+}  // namespace trunkline::proxy

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "proxy/directory/directory.hpp"
+#include "proxy/metrics/counters.hpp"
+#include "proxy/session/session.hpp"
+#include "proxy/upstream/app_server.hpp"
+#include "proxy/upstream/balance.hpp"
+#include "proxy/upstream/connection_ids.hpp"
+
+namespace trunkline::proxy {
+
+struct UpgradeRequest;
+
+/// Who this proxy is, as its links announce it; the same in all workers.
+struct ProxyIdentity {
+    std::string id;
+    protocol::Epoch epoch{};
+    unsigned worker = 0;
+    unsigned workers = 1;
+};
+
+/// One upstream on one worker: its app servers, and the directory of the connections that this worker holds for it.
+/// Owned by the worker.
+class Upstream {
+  public:
+    Upstream(SessionHome& home, const ProxyIdentity& identity, std::size_t index);
+    ~Upstream();
+
+    /// Resolves the names and dials, now and again and again.
+    void start();
+    /// Says Bye to every app server; clients that are still there are closed.
+    void stop();
+
+    /// Gives a new connection to an app server: its Open is in the ring of the binding's lane. Nothing if no app server
+    /// takes it.
+    std::optional<Opened> open(Session& session, const UpgradeRequest& request, protocol::Bytes peer_address);
+
+    void on_app_server_changed() { publish(); }
+
+    Directory& directory() noexcept { return directory_; }
+    UpstreamCounters& counters() noexcept { return home_.counters.upstream(index_); }
+    SessionHome& home() noexcept { return home_; }
+    const std::string& name() const noexcept { return settings_.name; }
+    std::uint64_t ring_bytes() const noexcept;
+
+  private:
+    struct Configured;
+
+    void resolve(Configured& configured);
+    void on_resolved(Configured& configured, const boost::system::error_code& ec, std::vector<net::Endpoint> addresses);
+    void on_resolve_deadline(net::Clock::time_point now);
+    void update();
+    void publish();
+    PoolSettings pool_settings(const net::Endpoint& address) const;
+
+    SessionHome& home_;
+    const ProxyIdentity identity_;
+    const std::size_t index_;
+    const config::UpstreamSettings& settings_;
+    Directory directory_;
+    Balancer balancer_;
+    std::vector<std::shared_ptr<Configured>> configured_;
+    std::vector<std::unique_ptr<AppServer>> app_servers_;
+    std::vector<Candidate> candidates_;  // reused
+    ConnectionIds ids_;
+    bool was_linked_ = false;
+    bool stopped_ = false;
+    net::MemberHook<&Upstream::on_resolve_deadline> resolve_deadline_{*this};
+};
+
+}  // namespace trunkline::proxy

@@ -1,0 +1,96 @@
+#include "proxy/session/outbox.hpp"
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <random>
+
+#include "trunkline/protocol/websocket/frame_writer.hpp"
+
+using namespace trunkline;
+using proxy::Outbox;
+
+namespace {
+
+std::string frame(std::size_t payload) {
+    std::string out;
+    protocol::websocket::append_message(out, protocol::PayloadKind::binary, std::string(payload, 'x'));
+    return out;
+}
+
+std::string all_of(const Outbox& outbox) {
+    std::array<std::string_view, 64> pieces;
+    std::string bytes;
+    const std::size_t n = outbox.gather(pieces);
+    for (std::size_t i = 0; i < n; ++i) bytes.append(pieces[i]);
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("Outbox: gives back what it was given, however it is written", "[proxy][outbox]") {
+    std::mt19937 random(GENERATE(range(1u, 40u)));
+    Outbox outbox;
+    std::string expected;
+    std::string got;
+    for (int step = 0; step < 400; ++step) {
+        const auto payload = std::uniform_int_distribution<std::size_t>(0, 5000)(random);
+        if (random() % 3 != 0) {
+            const auto f = frame(payload);
+            if (random() % 2 == 0) {
+                outbox.append(f.substr(0, 2), f.substr(2));
+            } else {
+                outbox.append(net::SharedBytes::copy_of(f));
+            }
+            expected += f;
+        } else {
+            std::array<std::string_view, 4> pieces;
+            const std::size_t n = outbox.gather(pieces);
+            std::string bytes;
+            for (std::size_t i = 0; i < n; ++i) bytes.append(pieces[i]);
+            bytes.resize(std::min<std::size_t>(bytes.size(), random() % 9000));
+            got += bytes;
+            outbox.written(bytes.size());
+        }
+        REQUIRE(outbox.bytes() == expected.size() - got.size());
+    }
+    while (!outbox.empty()) {
+        const auto rest = all_of(outbox);
+        got += rest;
+        outbox.written(rest.size());
+    }
+    CHECK(got == expected);
+}
+
+TEST_CASE("Outbox: what was not begun can be dropped, a begun frame stays whole", "[proxy][outbox]") {
+    const bool shared = GENERATE(false, true);
+    const std::size_t payload = GENERATE(0, 1, 125, 126, 65535, 65536);
+    const auto first = frame(payload);
+    const std::size_t written = GENERATE_COPY(std::size_t{0}, std::size_t{1}, first.size() - 1);
+    CAPTURE(shared, payload, written);
+
+    Outbox outbox;
+    if (shared) {
+        outbox.append(net::SharedBytes::copy_of(first));
+    } else {
+        outbox.append(first, {});
+    }
+    outbox.append(frame(10), {});
+    outbox.append(net::SharedBytes::copy_of(frame(5000)));
+    outbox.written(written);
+    outbox.drop_unbegun();
+
+    const auto rest = written == 0 ? std::string() : first.substr(written);
+    CHECK(outbox.bytes() == rest.size());
+    CHECK(all_of(outbox) == rest);
+    outbox.append(frame(3), {});
+    CHECK(all_of(outbox) == rest + frame(3));
+}
+
+TEST_CASE("Outbox: an answer that is not a frame survives dropping once begun", "[proxy][outbox]") {
+    Outbox outbox;
+    outbox.append_answer("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    outbox.append(frame(10), {});
+    outbox.written(4);
+    outbox.drop_unbegun();
+    CHECK(all_of(outbox) == "/1.1 101 Switching Protocols\r\n\r\n");
+}
