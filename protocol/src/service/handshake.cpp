@@ -10,7 +10,18 @@ namespace trunkline::protocol {
 namespace {
 
 enum Key : std::uint8_t {
-    kName = 1, kEpoch, kFeatures, kNonce, kSoftware, kMac, kAppWindow, kPoolSize, kUpstream, kWorker, kWorkers, kMaxFrame,
+    kName = 1,
+    kEpoch,
+    kFeatures,
+    kNonce,
+    kSoftware,
+    kMac,
+    kAppWindow,
+    kPoolSize,
+    kUpstream,
+    kWorker,
+    kWorkers,
+    kMaxFrame,
     kReplaces,
 };
 

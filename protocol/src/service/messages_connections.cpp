@@ -64,9 +64,7 @@ void append(Buffer& out, const ConnectionReconnect& message) {
     frame.map(0);
 }
 
-void decoding::read(Fields& fields, ConnectionReconnect& message) noexcept {
-    message.connection_id = fields.str();
-}
+void decoding::read(Fields& fields, ConnectionReconnect& message) noexcept { message.connection_id = fields.str(); }
 
 void append(Buffer& out, const ConnectionFlowControl& message) {
     FrameWriter frame(out, ConnectionFlowControl::kType, 5);

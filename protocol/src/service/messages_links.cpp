@@ -50,9 +50,7 @@ void append(Buffer& out, const ServiceError& message) {
     frame.optional_str(message.error);
 }
 
-void decoding::read(Fields& fields, ServiceError& message) noexcept {
-    message.error = fields.optional_str();
-}
+void decoding::read(Fields& fields, ServiceError& message) noexcept { message.error = fields.optional_str(); }
 
 void append(Buffer& out, const ServiceEvent& message) {
     FrameWriter frame(out, ServiceEvent::kType, 6);

@@ -139,18 +139,30 @@ void Reader::skip() noexcept {
         if (at_ == end_) return fail(errc::truncated);
         const auto kind = lead();
         std::uint64_t children = 0;
-        if (kind < kFixMap || kind >= kNegativeFixInt) ++at_;
-        else if (kind < kFixArray || kind == kMap16 || kind == kMap32) children = 2 * std::uint64_t{map()};
-        else if (kind < kFixStr || kind == kArray16 || kind == kArray32) children = array();
-        else if (kind < kNil || (kind >= kStr8 && kind <= kStr32)) str();
-        else if (kind == kNil || kind == kFalse || kind == kTrue) ++at_;
-        else if (kind >= kBin8 && kind <= kBin32) bin();
-        else if (kind >= kExt8 && kind <= kExt32) ++at_, take(number(std::size_t{1} << (kind - kExt8)) + 1);
-        else if (kind == kFloat32 || kind == kFloat64) take(kind == kFloat32 ? 5 : 9);
-        else if (kind >= kUint8 && kind <= kUint64) take(1 + (std::size_t{1} << (kind - kUint8)));
-        else if (kind >= kInt8 && kind <= kInt64) take(1 + (std::size_t{1} << (kind - kInt8)));
-        else if (kind >= kFixExt1 && kind <= kFixExt16) take(2 + (std::size_t{1} << (kind - kFixExt1)));
-        else return fail(errc::bad_type);  // 0xc1, which MessagePack never uses
+        if (kind < kFixMap || kind >= kNegativeFixInt)
+            ++at_;
+        else if (kind < kFixArray || kind == kMap16 || kind == kMap32)
+            children = 2 * std::uint64_t{map()};
+        else if (kind < kFixStr || kind == kArray16 || kind == kArray32)
+            children = array();
+        else if (kind < kNil || (kind >= kStr8 && kind <= kStr32))
+            str();
+        else if (kind == kNil || kind == kFalse || kind == kTrue)
+            ++at_;
+        else if (kind >= kBin8 && kind <= kBin32)
+            bin();
+        else if (kind >= kExt8 && kind <= kExt32)
+            ++at_, take(number(std::size_t{1} << (kind - kExt8)) + 1);
+        else if (kind == kFloat32 || kind == kFloat64)
+            take(kind == kFloat32 ? 5 : 9);
+        else if (kind >= kUint8 && kind <= kUint64)
+            take(1 + (std::size_t{1} << (kind - kUint8)));
+        else if (kind >= kInt8 && kind <= kInt64)
+            take(1 + (std::size_t{1} << (kind - kInt8)));
+        else if (kind >= kFixExt1 && kind <= kFixExt16)
+            take(2 + (std::size_t{1} << (kind - kFixExt1)));
+        else
+            return fail(errc::bad_type);  // 0xc1, which MessagePack never uses
         if (children == 0) continue;
         if (depth == kMaxDepth) return fail(errc::too_deep);
         open[++depth] = children;

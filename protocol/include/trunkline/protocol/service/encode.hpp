@@ -33,16 +33,25 @@ inline std::size_t encode_data_header(char (&out)[kMaxDataHeader], Chan chan, Pa
         at = wire::store(at, value, width);
     };
     const auto number = static_cast<std::uint64_t>(chan);
-    if (number < 0x80) *at++ = static_cast<char>(number);
-    else if (number <= 0xff) put(wire::kUint8, number, 1);
-    else if (number <= 0xffff) put(wire::kUint16, number, 2);
-    else if (number <= 0xffffffff) put(wire::kUint32, number, 4);
-    else put(wire::kUint64, number, 8);
+    if (number < 0x80)
+        *at++ = static_cast<char>(number);
+    else if (number <= 0xff)
+        put(wire::kUint8, number, 1);
+    else if (number <= 0xffff)
+        put(wire::kUint16, number, 2);
+    else if (number <= 0xffffffff)
+        put(wire::kUint32, number, 4);
+    else
+        put(wire::kUint64, number, 8);
     const bool text = kind == PayloadKind::text;
-    if (text && payload_length < 32) *at++ = static_cast<char>(wire::kFixStr | payload_length);
-    else if (payload_length <= 0xff) put(text ? wire::kStr8 : wire::kBin8, payload_length, 1);
-    else if (payload_length <= 0xffff) put(text ? wire::kStr16 : wire::kBin16, payload_length, 2);
-    else put(text ? wire::kStr32 : wire::kBin32, payload_length, 4);
+    if (text && payload_length < 32)
+        *at++ = static_cast<char>(wire::kFixStr | payload_length);
+    else if (payload_length <= 0xff)
+        put(text ? wire::kStr8 : wire::kBin8, payload_length, 1);
+    else if (payload_length <= 0xffff)
+        put(text ? wire::kStr16 : wire::kBin16, payload_length, 2);
+    else
+        put(text ? wire::kStr32 : wire::kBin32, payload_length, 4);
 
     const auto rest_length = static_cast<std::size_t>(at - rest);
     std::size_t length = rest_length + payload_length + (redelivered ? kRedeliveredTrailer.size() : 0);
@@ -55,7 +64,8 @@ inline std::size_t encode_data_header(char (&out)[kMaxDataHeader], Chan chan, Pa
 
 inline void append(Buffer& out, const Data& message) {
     char header[kMaxDataHeader];
-    out.append(header, encode_data_header(header, message.chan, message.kind, message.payload.size(), message.redelivered));
+    out.append(header,
+               encode_data_header(header, message.chan, message.kind, message.payload.size(), message.redelivered));
     out.append(message.payload);
     if (message.redelivered) out.append(kRedeliveredTrailer);
 }

@@ -43,7 +43,14 @@ struct Ack {
     std::uint64_t stamp = 0;
 };
 
-enum class ByeCode : std::uint32_t { stopping = 0, link_lost = 1, bad_frame = 2, bad_offset = 3, stalled = 4, refused = 5 };
+enum class ByeCode : std::uint32_t {
+    stopping = 0,
+    link_lost = 1,
+    bad_frame = 2,
+    bad_offset = 3,
+    stalled = 4,
+    refused = 5
+};
 
 /// Both ways, unsequenced: the pool ends. `text` is for the log.
 struct Bye {
@@ -132,8 +139,8 @@ struct Backlog {
     bool on = false;
 };
 
-/// Both ways. Mode 0 announces (app: give me no new connections; proxy: my clients are leaving), 1 is the proxy's answer
-/// to the app's.
+/// Both ways. Mode 0 announces (app: give me no new connections; proxy: my clients are leaving), 1 is the proxy's
+/// answer to the app's.
 struct Drain {
     static constexpr std::uint32_t kType = 118;
     std::uint32_t mode = 0;

@@ -52,7 +52,8 @@ inline char* store(char* at, std::uint64_t value, std::size_t width) noexcept {
     return at + width;
 }
 
-/// The str, bin or nil (empty) at `at`, which moves behind it. Unchecked: only for bytes that a Reader walked over before.
+/// The str, bin or nil (empty) at `at`, which moves behind it. Unchecked: only for bytes that a Reader walked over
+/// before.
 inline Bytes take_blob(const char*& at) noexcept {
     const auto lead = static_cast<unsigned char>(*at++);
     std::size_t length = lead & 0x1f;

@@ -18,7 +18,7 @@ struct HandshakeRequest {
     std::int32_t connection_type = 0;  ///< 0 default, 1 on demand, 2 weak (never give it clients)
     Bytes target{};
     std::int32_t migration_level = 0;  ///< 0 off, 1 on graceful shutdown, 2 any
-    std::optional<Bytes> hello{};        ///< the encoded value of extension key 100, as it came (handshake.hpp)
+    std::optional<Bytes> hello{};      ///< the encoded value of extension key 100, as it came (handshake.hpp)
     bool allow_stateful_reconnects = false;
 };
 
