@@ -24,9 +24,7 @@ class Application {
 
   private:
     const config::Settings settings_;
-    const UpgradeRules rules_;
-    const std::vector<std::shared_ptr<const StaticFiles>> files_;  // by route
-    ConnectionLimits admission_;
+    const HttpRules http_;
     std::vector<std::unique_ptr<WorkerCounters>> counters_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<ProxyStatus> status_;

@@ -17,9 +17,21 @@ TEST_CASE("framing: lengths round-trip in their shortest form", "[protocol][fram
         std::size_t length;
         std::size_t prefix;
     };
-    const auto row = GENERATE(values<Row>({{0, 1}, {1, 1}, {125, 1}, {126, 1}, {127, 1}, {128, 2}, {16383, 2}, {16384, 3},
-                                           {65535, 3}, {65536, 3}, {2097151, 3}, {2097152, 4}, {268435455, 4},
-                                           {268435456, 5}, {kMaxFrameLength, 5}}));
+    const auto row = GENERATE(values<Row>({{0, 1},
+                                           {1, 1},
+                                           {125, 1},
+                                           {126, 1},
+                                           {127, 1},
+                                           {128, 2},
+                                           {16383, 2},
+                                           {16384, 3},
+                                           {65535, 3},
+                                           {65536, 3},
+                                           {2097151, 3},
+                                           {2097152, 4},
+                                           {268435455, 4},
+                                           {268435456, 5},
+                                           {kMaxFrameLength, 5}}));
     CAPTURE(row.length);
     Buffer out;
     append_length(out, row.length);
@@ -60,8 +72,11 @@ TEST_CASE("framing: the type is read without the rest", "[protocol][framing]") {
         Bytes body;
         std::uint32_t type;
     };
-    const auto row = GENERATE(values<Row>({{"\x91\x03"_b, 3}, {"\x93\x6e"_b, 110}, {"\x9f\xcc\xc8"_b, 200},
-                                           {"\xdc\x00\x02\xcd\x00\x06"_b, 6}, {"\xdd\x00\x00\x00\x01\xd2\x00\x00\x00\x27"_b, 39},
+    const auto row = GENERATE(values<Row>({{"\x91\x03"_b, 3},
+                                           {"\x93\x6e"_b, 110},
+                                           {"\x9f\xcc\xc8"_b, 200},
+                                           {"\xdc\x00\x02\xcd\x00\x06"_b, 6},
+                                           {"\xdd\x00\x00\x00\x01\xd2\x00\x00\x00\x27"_b, 39},
                                            {"\x91\xce\xff\xff\xff\xff"_b, 0xffffffff}}));
     const auto type = peek_type(row.body);
     REQUIRE(type);
@@ -73,9 +88,13 @@ TEST_CASE("framing: what has no type is refused", "[protocol][framing]") {
         Bytes body;
         errc error;
     };
-    const auto row = GENERATE(values<Row>({{""_b, errc::truncated}, {"\x90"_b, errc::missing_field},
-                                           {"\x80"_b, errc::bad_type}, {"\xc0"_b, errc::bad_type}, {"\x91"_b, errc::truncated},
-                                           {"\x91\xa1\x33"_b, errc::bad_type}, {"\x91\xff"_b, errc::out_of_range},
+    const auto row = GENERATE(values<Row>({{""_b, errc::truncated},
+                                           {"\x90"_b, errc::missing_field},
+                                           {"\x80"_b, errc::bad_type},
+                                           {"\xc0"_b, errc::bad_type},
+                                           {"\x91"_b, errc::truncated},
+                                           {"\x91\xa1\x33"_b, errc::bad_type},
+                                           {"\x91\xff"_b, errc::out_of_range},
                                            {"\x91\xcf\x00\x00\x00\x01\x00\x00\x00\x00"_b, errc::out_of_range},
                                            {"\xdc\x00"_b, errc::truncated}}));
     CAPTURE(hex(row.body));

@@ -40,7 +40,8 @@ TEST_CASE("Hello: round-trips, full and empty", "[protocol][handshake]") {
         const auto decoded = decode_hello(bytes);
         REQUIRE(decoded);
         CHECK((decoded.value() == hello));
-        for (std::size_t cut = 0; cut < bytes.size(); ++cut) CHECK(decode_hello(Bytes(bytes).substr(0, cut)).error() == errc::truncated);
+        for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+            CHECK(decode_hello(Bytes(bytes).substr(0, cut)).error() == errc::truncated);
     }
 }
 

@@ -22,7 +22,8 @@ bool same(const msgpack::object& value, const nlohmann::json& expected) {
     switch (value.type) {
         case object_type::NIL: return expected.is_null();
         case object_type::BOOLEAN: return expected.is_boolean() && expected.get<bool>() == value.via.boolean;
-        case object_type::POSITIVE_INTEGER: return expected.is_number() && expected.get<std::uint64_t>() == value.via.u64;
+        case object_type::POSITIVE_INTEGER:
+            return expected.is_number() && expected.get<std::uint64_t>() == value.via.u64;
         case object_type::STR: return expected.is_string() && expected.get<std::string>() == value.as<std::string>();
         case object_type::BIN: {
             const std::string content(value.via.bin.ptr, value.via.bin.size);
@@ -187,7 +188,8 @@ TEST_CASE("messages: further elements, bytes behind the array and wide numbers a
     CHECK(data.payload == "x");
 }
 
-TEST_CASE("messages: extension keys that are unknown or not of this type are passed over", "[protocol][messages][extension]") {
+TEST_CASE("messages: extension keys that are unknown or not of this type are passed over",
+          "[protocol][messages][extension]") {
     // {77: {"a": [1, 2]}, 2: 30, 5: 2, 6: true}: neither 77 nor Ttl belong to ConnectionData.
     const auto frame = unhex("16 94 06 A2 63 31 C4 01 78 84 4D 81 A1 61 92 01 02 02 1E 05 02 06 C3");
     const auto data = decode_one<ConnectionData>(frame);
@@ -217,8 +219,8 @@ TEST_CASE("messages: malformed frames are refused", "[protocol][messages]") {
         {"negative type", "02 91 FF", errc::out_of_range},
         {"extension as a list", "08 94 06 A1 63 C4 01 78 90", errc::bad_type},
         {"extension key as a string", "0B 94 06 A1 63 C4 01 78 81 A1 35 01", errc::bad_type},
-        {"too deep under an unknown key", "1C 94 06 A1 63 C4 00 81 4D 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 01 01",
-         errc::too_deep},
+        {"too deep under an unknown key",
+         "1C 94 06 A1 63 C4 00 81 4D 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 91 01 01", errc::too_deep},
         {"claims with a number", "0B 96 04 A1 63 81 A1 61 01 80 A0 80", errc::bad_type},
     }));
     CAPTURE(row.what);

@@ -67,7 +67,8 @@ TEST_CASE("Data: every boundary is the oracle's bytes, and comes back", "[protoc
     // Around each of these the length prefix grows by a byte.
     for (const std::size_t edge : {std::size_t{128}, std::size_t{16384}, std::size_t{1} << 21})
         for (std::size_t length = edge - 24; length < edge + 2; ++length) lengths.push_back(length);
-    for (const auto chan : {0ull, 1ull, 127ull, 128ull, 255ull, 256ull, 65535ull, 65536ull, 0xffffffffull, 0x100000000ull, ~0ull}) {
+    for (const auto chan :
+         {0ull, 1ull, 127ull, 128ull, 255ull, 256ull, 65535ull, 65536ull, 0xffffffffull, 0x100000000ull, ~0ull}) {
         for (const auto length : lengths) {
             if (length > 65536 && chan != 1 && chan != ~0ull) continue;
             const std::string payload(length, 'p');
@@ -75,7 +76,8 @@ TEST_CASE("Data: every boundary is the oracle's bytes, and comes back", "[protoc
             const auto expected = oracle_data(chan, kind, payload, redelivered);
             if (frame != expected) FAIL("chan " << chan << ", " << length << " bytes: " << hex(frame.substr(0, 24)));
             const auto data = decode_one<Data>(frame);
-            if (data.chan != Chan{chan} || data.kind != kind || data.payload != payload || data.redelivered != redelivered)
+            if (data.chan != Chan{chan} || data.kind != kind || data.payload != payload ||
+                data.redelivered != redelivered)
                 FAIL("chan " << chan << ", " << length << " bytes came back different");
             char header[kMaxDataHeader];
             const auto size = encode_data_header(header, Chan{chan}, kind, length, redelivered);
@@ -124,13 +126,21 @@ TEST_CASE("Open: all fields come back", "[protocol][native]") {
 
 TEST_CASE("native frames: no cut is taken for more than it is", "[protocol][native]") {
     const FullOpen full;
-    std::vector<std::string> frames{encode_one(full.message()), encode_one(Open{}), encode_one(Attach{}), encode_one(Attached{}),
-                                    encode_one(Ack{~0ull, 70000, 1}), encode_one(Bye{ByeCode::stalled, "text"}),
+    std::vector<std::string> frames{encode_one(full.message()),
+                                    encode_one(Open{}),
+                                    encode_one(Attach{}),
+                                    encode_one(Attached{}),
+                                    encode_one(Ack{~0ull, 70000, 1}),
+                                    encode_one(Bye{ByeCode::stalled, "text"}),
                                     encode_one(Data{Chan{9}, PayloadKind::binary, "payload", true}),
                                     encode_one(Accept{Chan{5}, Bytes("u"), full.groups, Bytes("p")}),
-                                    encode_one(Close{Chan{5}, 4999, "reason", CloseBy::app}), encode_one(Detach{Chan{900}}),
-                                    encode_one(Detached{Chan{900}}), encode_one(Pause{Chan{1}, true}),
-                                    encode_one(Backlog{Chan{1}, false}), encode_one(Drain{1}), encode_one(Mark{1, 5})};
+                                    encode_one(Close{Chan{5}, 4999, "reason", CloseBy::app}),
+                                    encode_one(Detach{Chan{900}}),
+                                    encode_one(Detached{Chan{900}}),
+                                    encode_one(Pause{Chan{1}, true}),
+                                    encode_one(Backlog{Chan{1}, false}),
+                                    encode_one(Drain{1}),
+                                    encode_one(Mark{1, 5})};
     for (const auto& frame : frames) {
         CAPTURE(hex(frame));
         const Bytes body = body_of(frame);
@@ -167,7 +177,8 @@ TEST_CASE("native frames: malformed ones are refused", "[protocol][native]") {
         errc error;
     };
     const auto row = GENERATE(values<Row>({
-        {"pool of 15 bytes", "97 64 C4 0F 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00 00", errc::out_of_range},
+        {"pool of 15 bytes", "97 64 C4 0F 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00 00",
+         errc::out_of_range},
         {"pool as str", "97 64 A1 00 00 01 00 00 00", errc::bad_type},
         {"Data without payload", "92 6E 01", errc::missing_field},
         {"Data with nil", "93 6E 01 C0", errc::bad_type},
@@ -197,7 +208,8 @@ TEST_CASE("native frames: random bytes never come back as something else", "[pro
     for (int round = 0; round < 200'000; ++round) {
         std::string body(random() % 40, '\0');
         for (auto& byte : body) byte = static_cast<char>(random());
-        if (body.size() > 2) body[0] = static_cast<char>(0x90 | random() % 12), body[1] = static_cast<char>(random() % 120);
+        if (body.size() > 2)
+            body[0] = static_cast<char>(0x90 | random() % 12), body[1] = static_cast<char>(random() % 120);
         Reencoder sink;
         if (!decode(body, sink) || sink.out.empty()) continue;
         Reencoder again;

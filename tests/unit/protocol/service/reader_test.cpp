@@ -34,12 +34,18 @@ std::vector<std::uint64_t> boundaries() {
 TEST_CASE("Reader: unsigned numbers of any width", "[protocol][reader]") {
     for (const auto value : boundaries()) {
         CAPTURE(value);
-        std::vector<std::string> forms{packed([&](auto& p) { p.pack_uint64(value); }), packed([&](auto& p) { p.pack_fix_uint64(value); })};
-        if (value <= 0xffffffff) forms.push_back(packed([&](auto& p) { p.pack_fix_uint32(static_cast<std::uint32_t>(value)); }));
-        if (value <= 0xffff) forms.push_back(packed([&](auto& p) { p.pack_fix_uint16(static_cast<std::uint16_t>(value)); }));
-        if (value <= 0xff) forms.push_back(packed([&](auto& p) { p.pack_fix_uint8(static_cast<std::uint8_t>(value)); }));
-        if (value >> 63 == 0) forms.push_back(packed([&](auto& p) { p.pack_fix_int64(static_cast<std::int64_t>(value)); }));
-        if (value < 1u << 31) forms.push_back(packed([&](auto& p) { p.pack_fix_int32(static_cast<std::int32_t>(value)); }));
+        std::vector<std::string> forms{packed([&](auto& p) { p.pack_uint64(value); }),
+                                       packed([&](auto& p) { p.pack_fix_uint64(value); })};
+        if (value <= 0xffffffff)
+            forms.push_back(packed([&](auto& p) { p.pack_fix_uint32(static_cast<std::uint32_t>(value)); }));
+        if (value <= 0xffff)
+            forms.push_back(packed([&](auto& p) { p.pack_fix_uint16(static_cast<std::uint16_t>(value)); }));
+        if (value <= 0xff)
+            forms.push_back(packed([&](auto& p) { p.pack_fix_uint8(static_cast<std::uint8_t>(value)); }));
+        if (value >> 63 == 0)
+            forms.push_back(packed([&](auto& p) { p.pack_fix_int64(static_cast<std::int64_t>(value)); }));
+        if (value < 1u << 31)
+            forms.push_back(packed([&](auto& p) { p.pack_fix_int32(static_cast<std::int32_t>(value)); }));
         for (const auto& form : forms) {
             CAPTURE(hex(form));
             Reader in(form);
@@ -64,7 +70,8 @@ TEST_CASE("Reader: signed numbers of any width", "[protocol][reader]") {
         if (magnitude >> 63 != 0) continue;
         for (const auto value : {static_cast<std::int64_t>(magnitude), -static_cast<std::int64_t>(magnitude)}) {
             CAPTURE(value);
-            for (const auto& form : {packed([&](auto& p) { p.pack_int64(value); }), packed([&](auto& p) { p.pack_fix_int64(value); })}) {
+            for (const auto& form :
+                 {packed([&](auto& p) { p.pack_int64(value); }), packed([&](auto& p) { p.pack_fix_int64(value); })}) {
                 Reader in(form);
                 CHECK(in.int64() == value);
                 CHECK(in.ok());
@@ -193,14 +200,13 @@ TEST_CASE("Reader: maps keep double keys and their order", "[protocol][reader]")
 }
 
 TEST_CASE("Reader: skips one value of any type", "[protocol][reader]") {
-    const auto* form = GENERATE("00", "7F", "E0", "80", "90", "A3 61 62 63", "C0", "C2", "C3", "C4 01 00", "C5 00 01 00",
-                                "C6 00 00 00 01 00", "C7 02 05 01 02", "C8 00 01 05 01", "C9 00 00 00 01 05 01", "CA 00 00 00 00",
-                                "CB 00 00 00 00 00 00 00 00", "CC FF", "CD FF FF", "CE FF FF FF FF",
-                                "CF FF FF FF FF FF FF FF FF", "D0 80", "D1 80 00", "D2 80 00 00 00",
-                                "D3 80 00 00 00 00 00 00 00", "D4 01 00", "D5 01 00 00", "D6 01 00 00 00 00",
-                                "D7 01 00 00 00 00 00 00 00 00", "D8 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00",
-                                "D9 01 61", "DA 00 01 61", "DB 00 00 00 01 61", "DC 00 01 00", "DD 00 00 00 01 00",
-                                "DE 00 01 00 00", "DF 00 00 00 01 00 00", "82 01 92 01 02 03 81 A1 61 90");
+    const auto* form = GENERATE(
+        "00", "7F", "E0", "80", "90", "A3 61 62 63", "C0", "C2", "C3", "C4 01 00", "C5 00 01 00", "C6 00 00 00 01 00",
+        "C7 02 05 01 02", "C8 00 01 05 01", "C9 00 00 00 01 05 01", "CA 00 00 00 00", "CB 00 00 00 00 00 00 00 00",
+        "CC FF", "CD FF FF", "CE FF FF FF FF", "CF FF FF FF FF FF FF FF FF", "D0 80", "D1 80 00", "D2 80 00 00 00",
+        "D3 80 00 00 00 00 00 00 00", "D4 01 00", "D5 01 00 00", "D6 01 00 00 00 00", "D7 01 00 00 00 00 00 00 00 00",
+        "D8 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", "D9 01 61", "DA 00 01 61", "DB 00 00 00 01 61",
+        "DC 00 01 00", "DD 00 00 00 01 00", "DE 00 01 00 00", "DF 00 00 00 01 00 00", "82 01 92 01 02 03 81 A1 61 90");
     CAPTURE(form);
     const auto value = unhex(form);
     const auto bytes = value + "\x2a";

@@ -64,7 +64,8 @@ struct Expect {
 /// The body of a frame that is whole.
 inline Bytes body_of(Bytes frame) {
     const auto length = read_length(frame, kMaxFrameLength);
-    if (!length || !length.value() || length.value()->total() != frame.size()) throw std::runtime_error("not one frame");
+    if (!length || !length.value() || length.value()->total() != frame.size())
+        throw std::runtime_error("not one frame");
     return frame.substr(length.value()->prefix);
 }
 
