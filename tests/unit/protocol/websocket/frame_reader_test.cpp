@@ -417,6 +417,15 @@ TEST_CASE("FrameReader: memory follows what has arrived, not what was announced"
         CHECK(reader.has_partial());
         CHECK(reader.spilled_bytes() <= kOverhead + 2);
     }
+    SECTION("what begins behind a message that was spilled costs only itself") {
+        std::string chunk = header(Opcode::binary, 3001) + bytes_of(3000);
+        feed(reader, chunk, sink, limits);
+        chunk = "x" + header(Opcode::text, 9).substr(0, 3);
+        feed(reader, chunk, sink, limits);
+        REQUIRE(sink.delivered.size() == 1);
+        CHECK(reader.has_partial());
+        CHECK(reader.spilled_bytes() <= kOverhead);
+    }
     SECTION("dribbled byte by byte") {
         std::string wire = frame(Opcode::binary, bytes_of(100000));
         for (std::size_t i = 0; i + 1 < wire.size(); ++i) {
