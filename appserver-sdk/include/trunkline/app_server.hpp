@@ -39,10 +39,10 @@ struct ProxyInfo {
 ///     auto listening = server.listen("tcp://127.0.0.1:7000");
 ///     if (listening) server.run();
 ///
-/// One thread, the one in `run`, is the *loop*: all callbacks run on it, one at a time and in order, and must not block:
-/// a callback that takes longer than a proxy waits (15 s) costs the link and all its clients. Work that takes time goes
-/// to other threads, which may use connections, answers and targets directly. An exception that leaves a callback is
-/// logged and closes the connection concerned with 1011.
+/// One thread, the one in `run`, is the *loop*: all callbacks run on it, one at a time and in order, and must not
+/// block: a callback that takes longer than a proxy waits (15 s) costs the link and all its clients. Work that takes
+/// time goes to other threads, which may use connections, answers and targets directly. An exception that leaves a
+/// callback is logged and closes the connection concerned with 1011.
 ///
 /// Every connection gets exactly one `on_connect`, then its messages, then exactly one `on_disconnect`. When a proxy is
 /// gone for good, all connections it held end together (`ClosedBy::proxy_lost`).
@@ -64,8 +64,7 @@ class AppServer {
     }
     /// The same for apps that accept everybody: the connection was accepted when this is called.
     template <std::invocable<const Connection&> Handler>
-        requires(!std::invocable<Handler, const Connection&, Answer>)
-    void on_connect(Handler handler) {
+    requires(!std::invocable<Handler, const Connection&, Answer>) void on_connect(Handler handler) {
         set_on_connect([handler = std::move(handler)](const Connection& connection, Answer answer) mutable {
             if (!answer.accept()) handler(connection);
         });
@@ -81,18 +80,19 @@ class AppServer {
     void on_proxy_up(std::function<void(const ProxyInfo&)> handler);
     void on_proxy_lost(std::function<void(const ProxyInfo&)> handler);
 
-    /// Listens for links at `tcp://address:port` (port 0: any free one) or `unix:///absolute/path`, of at most 107 bytes;
-    /// may be called more than once. A left-over socket file is removed only if nobody listens on it, and created with
-    /// mode 0660. Answers the address that proxies can dial. Errors: bad_address, link_key_required, bad_link_key,
-    /// and the system's.
+    /// Listens for links at `tcp://address:port` (port 0: any free one) or `unix:///absolute/path`, of at most 107
+    /// bytes; may be called more than once. A left-over socket file is removed only if nobody listens on it, and
+    /// created with mode 0660. Answers the address that proxies can dial. Errors: bad_address, link_key_required,
+    /// bad_link_key, and the system's.
     Result<std::string> listen(std::string_view address);
 
     /// Runs until `stop`. The calling thread is the loop. Errors: already_running.
     std::error_code run();
 
-    /// Ends every pool in an orderly way: what was sent before goes out, proxies tell their clients to reconnect (1012),
-    /// every connection gets its `on_disconnect` (by app), and `run` returns. Any thread, also from callbacks; not from
-    /// signal handlers (use `stop_on_signals`). More than once does no harm; before `run`, it makes `run` return at once.
+    /// Ends every pool in an orderly way: what was sent before goes out, proxies tell their clients to reconnect
+    /// (1012), every connection gets its `on_disconnect` (by app), and `run` returns. Any thread, also from callbacks;
+    /// not from signal handlers (use `stop_on_signals`). More than once does no harm; before `run`, it makes `run`
+    /// return at once.
     void stop();
 
     /// `stop` at SIGTERM and SIGINT, while `run` runs. A second signal ends the process at once.

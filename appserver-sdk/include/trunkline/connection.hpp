@@ -18,7 +18,7 @@
 
 namespace trunkline {
 
-class ConnectionState;
+struct ConnectionState;
 class Core;
 
 /// Called on the loop, exactly once, with what a request came to. Never called if the request answered an error.
@@ -119,8 +119,8 @@ class Connection {
     [[nodiscard]] std::error_code leave(std::string_view group, Completion completion = {}) const;
     [[nodiscard]] std::error_code leave_all_groups(Completion completion = {}) const;
 
-    /// Stops the flow of this client's messages: no `on_message` until `resume`, and its proxy stops reading it. What is
-    /// under way meanwhile is kept (`Limits::parked_per_connection`). When the client leaves while it is paused, its
+    /// Stops the flow of this client's messages: no `on_message` until `resume`, and its proxy stops reading it. What
+    /// is under way meanwhile is kept (`Limits::parked_per_connection`). When the client leaves while it is paused, its
     /// `on_disconnect` comes behind the kept messages, after `resume`. Calling either twice does no harm.
     void pause() const;
     void resume() const;
@@ -138,7 +138,7 @@ class Connection {
 
   private:
     friend class Core;
-    friend class ConnectionState;
+    friend struct ConnectionState;
     friend struct std::hash<Connection>;
     explicit Connection(std::shared_ptr<ConnectionState> state) noexcept : state_(std::move(state)) {}
 
@@ -168,9 +168,10 @@ class Answer {
     /// bad_name, not_utf8, too_large (of the names); after one of the last three it can be answered again.
     std::error_code accept(Acceptance acceptance = {});
 
-    /// Turns the client away, with an HTTP status 400-499 or a close code. Where the route asks the app first the client
-    /// gets the status (403 for a close code); else it is open already and gets the close code (1008 for a status).
-    /// `on_disconnect` (by app) follows. Errors: already_answered, closed, bad_refusal, reason_too_long, not_utf8.
+    /// Turns the client away, with an HTTP status 400-499 or a close code. Where the route asks the app first the
+    /// client gets the status (403 for a close code); else it is open already and gets the close code (1008 for a
+    /// status). `on_disconnect` (by app) follows. Errors: already_answered, closed, bad_refusal, reason_too_long,
+    /// not_utf8.
     std::error_code refuse(std::uint16_t code = 403, std::string_view reason = {});
 
   private:

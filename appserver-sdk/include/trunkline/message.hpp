@@ -29,8 +29,8 @@ enum class ClosedBy : std::uint8_t {
 /// How a connection ended.
 struct Disconnect {
     ClosedBy by = ClosedBy::client;
-    /// The WebSocket close code: the client's own, or the one it was sent. 1005 = its close frame had none, 1006 = there
-    /// was no close frame. A refusal before the upgrade answer shows the HTTP status here.
+    /// The WebSocket close code: the client's own, or the one it was sent. 1005 = its close frame had none, 1006 =
+    /// there was no close frame. A refusal before the upgrade answer shows the HTTP status here.
     std::uint16_t code = 0;
     std::string reason;
 };

@@ -49,8 +49,8 @@ struct Options {
     std::string name;
     /// The secret shared with the proxies; needed to listen on TCP off loopback (SPEC.md "Handshake"). Never logged.
     std::string link_key;
-    /// A file with that secret (a line end at its end is not part of it), read by the first `listen`; used if `link_key`
-    /// is empty.
+    /// A file with that secret (a line end at its end is not part of it), read by the first `listen`; used if
+    /// `link_key` is empty.
     std::string link_key_file;
     /// `on_ready` is called this long after `run`, so that every proxy had time to link up.
     std::chrono::milliseconds warm_up{1'500};

@@ -14,8 +14,8 @@ namespace trunkline {
 /// Sets of connections to do something to, whichever app server and proxy hold them, within this app server's upstream.
 /// An `AppServer` makes them; any thread may use them; they hold copies of what they were made with.
 ///
-/// What they send is encoded once and goes to every proxy, in the order of the calls (SPEC.md "Order"): all proxies take
-/// it or none. Their errors: would_block (a proxy that does not keep up delays these calls by at most
+/// What they send is encoded once and goes to every proxy, in the order of the calls (SPEC.md "Order"): all proxies
+/// take it or none. Their errors: would_block (a proxy that does not keep up delays these calls by at most
 /// `Limits::stall_timeout`, then loses its pool), not_connected, too_large, not_utf8, bad_name, closed (after `stop`),
 /// and those of `Connection::close` where they close.
 
@@ -27,6 +27,7 @@ class Target {
     [[nodiscard]] std::error_code send(MessageKind kind, std::string_view bytes) const;
 
   protected:
+    friend class AppServer;
     enum class Set : std::uint8_t { connection, group, user, all };
     Target(std::shared_ptr<Core> core, Set set, std::string name)
         : core_(std::move(core)), set_(set), name_(std::move(name)) {}

@@ -1,0 +1,250 @@
+// The life of a connection on the loop: opened, answered, fed, paused, ended, told.
+
+#include <iterator>
+#include <utility>
+
+#include "appserver-sdk/src/core.hpp"
+
+namespace trunkline {
+
+LaneSlot* Core::slot_of(const ConnectionState& state) const {
+    return state.pool == nullptr ? nullptr : state.pool->lanes()[state.lane].get();
+}
+
+// --- Begin ---
+
+protocol::Result<void> Core::on_open(LaneSlot& slot, const protocol::Open& open) {
+    Pool& pool = slot.pool;
+    auto state =
+        std::make_shared<ConnectionState>(shared_from_this(), open, pool.budget(), slot.index, pool.peer().id());
+    const Connection connection(state);
+    if (!pool.connections().insert(open.chan, connection)) return protocol::errc::bad_chan;
+    state->pool = &pool;
+    outgoing.add_connection(state);
+    if (!handlers.on_connect) {
+        accept(state, {});
+        return boost::outcome_v2::success();
+    }
+    // If it throws, the answer is dropped on the way, which refuses.
+    if (!guarded("on_connect", [&] { handlers.on_connect(connection, Answer(state)); })) close(state, 1011, {});
+    return boost::outcome_v2::success();
+}
+
+void Core::apply_accept(const std::shared_ptr<ConnectionState>& state, std::string_view frame) {
+    LaneSlot* slot = slot_of(*state);
+    if (slot == nullptr) return;
+    state->is_answered = true;
+    if (!frame.empty()) slot->pool.append_control(*slot, frame);
+    apply_pause(state);
+    if (!state->parked.empty()) unpark_later(state);
+}
+
+// --- Messages ---
+
+bool Core::on_data(const Connection& connection, LaneSlot& slot, const Message& message) {
+    const auto& state = connection.state_;
+    if (state->phase.load(std::memory_order_relaxed) == Phase::ended) return true;  // the app has closed it
+    if (state->is_answered && !state->is_paused && state->parked.empty()) {
+        deliver(connection, message);
+        return true;
+    }
+    const std::size_t bytes = message.bytes.size();
+    if (state->parked_bytes + bytes > limits().parked_per_connection ||
+        parked_bytes_ + bytes > limits().parked_in_all) {
+        slot.waits_for_parking = true;
+        parking_waiters_.push_back(&slot);
+        return false;
+    }
+    state->parked.push_back({message.kind, message.redelivered, std::string(message.bytes)});
+    state->parked_bytes += bytes;
+    parked_bytes_ += bytes;
+    return true;
+}
+
+void Core::deliver(const Connection& connection, const Message& message) {
+    if (!handlers.on_message) return;
+    if (!guarded("on_message", [&] { handlers.on_message(connection, message); })) close(connection.state_, 1011, {});
+}
+
+void Core::apply_pause(const std::shared_ptr<ConnectionState>& state) {
+    const bool wanted = state->wants_pause.load(std::memory_order_relaxed);
+    if (wanted == state->is_paused || (!state->is_answered && state->pool != nullptr)) return;
+    state->is_paused = wanted;
+    if (LaneSlot* slot = slot_of(*state)) {
+        protocol::Buffer frame;
+        protocol::append(frame, protocol::Pause{state->chan, wanted});
+        slot->pool.append_control(*slot, frame);
+    }
+    if (!wanted) unpark_later(state);
+}
+
+void Core::unpark_later(const std::shared_ptr<ConnectionState>& state) {
+    defer([this, state] { unpark(state); });
+}
+
+void Core::unpark(const std::shared_ptr<ConnectionState>& state) {
+    const Connection connection(state);
+    while (!state->is_paused && !state->parked.empty()) {
+        LaneSlot* slot = slot_of(*state);
+        if (slot != nullptr && !has_room(*slot)) {
+            // What a message causes is sent on this lane.
+            wait_for_room(state, *slot);
+            return;
+        }
+        const ParkedMessage message = std::move(state->parked.front());
+        state->parked.pop_front();
+        state->parked_bytes -= message.bytes.size();
+        parked_bytes_ -= message.bytes.size();
+        deliver(connection, {message.kind, message.bytes, message.redelivered});
+    }
+    go_on_after_parking();
+    if (state->parked.empty() && state->parked_end && !state->is_told) tell(state, Disconnect(*state->parked_end));
+}
+
+void Core::go_on_after_parking() {
+    for (LaneSlot* slot : std::exchange(parking_waiters_, {})) {
+        slot->waits_for_parking = false;
+        defer([this, pool = slot->pool.id(), index = slot->index] {
+            for (Pool* known : all_pools()) {
+                if (known->id() == pool) return known->go_on(*known->lanes()[index]);
+            }
+        });
+    }
+}
+
+void Core::drop_parked(ConnectionState& state) {
+    parked_bytes_ -= state.parked_bytes;
+    state.parked_bytes = 0;
+    state.parked.clear();
+    if (!parking_waiters_.empty()) go_on_after_parking();
+}
+
+// --- Room ---
+
+void Core::apply_wait(const std::shared_ptr<ConnectionState>& state, WritableCallback&& waiter) {
+    if (state == nullptr) {
+        all_writable_waiters_.push_back(std::move(waiter));
+        return defer([this] { check_all_writable(); });
+    }
+    LaneSlot* slot = slot_of(*state);
+    if (slot == nullptr) return defer([waiter = std::move(waiter)] { waiter(errc::closed); });
+    state->writable_waiters.push_back(std::move(waiter));
+    defer([this, state] { check_writable(state); });
+}
+
+void Core::wait_for_room(const std::shared_ptr<ConnectionState>& state, LaneSlot& slot) {
+    if (!std::exchange(state->waits_for_room, true)) slot.waiting.push_back(state);
+}
+
+void Core::check_writable(const std::shared_ptr<ConnectionState>& state) {
+    // Only those that wait now: a callback that waits again comes again in a later turn.
+    auto waiters = std::exchange(state->writable_waiters, {});
+    auto next = waiters.begin();
+    for (; next != waiters.end(); ++next) {
+        LaneSlot* slot = slot_of(*state);
+        if (slot == nullptr) {
+            guarded("a writable callback", [&] { (*next)(errc::closed); });
+            continue;
+        }
+        if (state->backlogged.load(std::memory_order_relaxed)) break;  // on_backlog comes back to this
+        if (!has_room(*slot)) {
+            wait_for_room(state, *slot);
+            break;
+        }
+        guarded("a writable callback", [&] { (*next)({}); });
+    }
+    state->writable_waiters.insert(state->writable_waiters.begin(), std::make_move_iterator(next),
+                                   std::make_move_iterator(waiters.end()));
+}
+
+bool Core::is_all_writable() {
+    bool any = false;
+    for (Pool* pool : all_pools()) {
+        if (!pool->is_up()) continue;
+        any = true;
+        for (const auto& slot : pool->lanes()) {
+            if (!has_room(*slot)) return false;
+        }
+    }
+    return any;
+}
+
+void Core::check_all_writable() {
+    auto waiters = std::exchange(all_writable_waiters_, {});
+    auto next = waiters.begin();
+    for (; next != waiters.end() && is_all_writable(); ++next) guarded("a writable callback", [&] { (*next)({}); });
+    all_writable_waiters_.insert(all_writable_waiters_.begin(), std::make_move_iterator(next),
+                                 std::make_move_iterator(waiters.end()));
+}
+
+void Core::on_room(LaneSlot& slot) {
+    if (!has_room(slot)) return;
+    if (!slot.waiting.empty()) {
+        defer([this, waiting = std::exchange(slot.waiting, {})] {
+            for (const auto& state : waiting) {
+                state->waits_for_room = false;
+                unpark(state);
+                check_writable(state);
+            }
+        });
+    }
+    if (!all_writable_waiters_.empty()) defer([this] { check_all_writable(); });
+}
+
+void Core::on_backlog(const Connection& connection, bool on) {
+    connection.state_->backlogged.store(on, std::memory_order_relaxed);
+    if (!on) check_writable(connection.state_);
+}
+
+void Core::on_request_answered(LaneSlot& slot, std::int32_t id, AckStatus status) {
+    auto outcome = requests_.on_answer(id, {&slot.pool, slot.index}, status);
+    if (outcome.counted) slot.budget.open_requests.fetch_sub(1, std::memory_order_relaxed);
+    if (outcome.completion) guarded("a completion", [&] { outcome.completion(outcome.status); });
+}
+
+// --- End ---
+
+void Core::on_closed(const Connection& connection, Disconnect disconnect) {
+    const auto& state = connection.state_;
+    const bool is_closing = state->phase.load(std::memory_order_acquire) == Phase::ended;  // by another thread
+    leave_pool(*state);
+    if (!state->is_answered || state->parked.empty() || is_closing) {
+        drop_parked(*state);
+        return tell(state, disconnect);
+    }
+    // Paused: what came before the end is handed out first.
+    state->parked_end = std::move(disconnect);
+    lingering_.insert(state);
+}
+
+void Core::apply_close(const std::shared_ptr<ConnectionState>& state, std::string_view frame, Disconnect&& disconnect) {
+    LaneSlot* slot = slot_of(*state);
+    if (slot == nullptr) {  // the other side was first
+        if (!state->parked_end) return;
+        drop_parked(*state);
+        return defer([this, state] { tell(state, Disconnect(*state->parked_end)); });
+    }
+    slot->pool.append_control(*slot, frame);
+    leave_pool(*state);
+    drop_parked(*state);
+    defer([this, state, disconnect = std::move(disconnect)] { tell(state, disconnect); });
+}
+
+void Core::leave_pool(ConnectionState& state) {
+    state.phase.store(Phase::ended, std::memory_order_release);
+    if (state.pool != nullptr) state.pool->connections().erase(state.chan);
+    state.pool = nullptr;
+    outgoing.remove_connection(state);
+    for (auto& waiter : std::exchange(state.writable_waiters, {})) {
+        defer([waiter = std::move(waiter)] { waiter(errc::closed); });
+    }
+}
+
+void Core::tell(const std::shared_ptr<ConnectionState>& state, const Disconnect& disconnect) {
+    if (std::exchange(state->is_told, true)) return;
+    const Connection connection(state);
+    lingering_.erase(state);
+    if (handlers.on_disconnect) guarded("on_disconnect", [&] { handlers.on_disconnect(connection, disconnect); });
+}
+
+}  // namespace trunkline

@@ -1,0 +1,374 @@
+#include "appserver-sdk/src/core.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "net/asio.hpp"
+// After the one above, which has to come first.
+#include <boost/asio/signal_set.hpp>
+
+namespace trunkline {
+namespace {
+
+constexpr std::uint32_t kMaxLanes = 256;  // a key is 8 bits, so more could never be a home
+constexpr std::uint32_t kMaxWorkers = 1024;
+constexpr std::chrono::seconds kResumeMargin{5};  // resume window = app window + this
+constexpr std::chrono::seconds kDefaultResumeWindow{30};
+constexpr std::chrono::milliseconds kStopPoll{5};
+
+protocol::Epoch random_epoch() {
+    const std::string random = net::random_bytes(sizeof(std::uint64_t));
+    std::uint64_t value = 0;
+    for (const char c : random) value = value << 8 | static_cast<unsigned char>(c);
+    return protocol::Epoch{value};
+}
+
+std::string describe(const ProxyPeer& peer) {
+    char epoch[17];
+    std::snprintf(epoch, sizeof epoch, "%016llx", static_cast<unsigned long long>(peer.epoch()));
+    return "proxy " + *peer.id() + " (epoch " + epoch + ")";
+}
+
+}  // namespace
+
+struct Core::Signals {
+    explicit Signals(net::Loop& loop) : set(loop.context(), SIGTERM, SIGINT) {}
+    boost::asio::signal_set set;
+};
+
+Core::Core(Options options)
+    : outgoing(options_.limits, [this] { loop_->post([this] { drain(); }); }),
+      options_(std::move(options)),
+      epoch_(random_epoch()),
+      loop_(std::make_unique<net::Loop>()) {}
+
+Core::~Core() { shut_down(); }
+
+// --- Life ---
+
+void Core::load_key() {
+    key_loaded_ = true;
+    key_ = options_.link_key;
+    if (!key_.empty() || options_.link_key_file.empty()) return;
+    std::ifstream file(options_.link_key_file, std::ios::binary);
+    key_.assign(std::istreambuf_iterator<char>(file), {});
+    while (!key_.empty() && (key_.back() == '\n' || key_.back() == '\r')) key_.pop_back();
+}
+
+Result<std::string> Core::listen(std::string_view address) {
+    if (!loop_ || is_stopping_) return errc::closed;
+    if (!key_loaded_) load_key();
+    if (key_.empty() && !options_.link_key_file.empty()) {
+        key_loaded_ = false;
+        return errc::bad_link_key;
+    }
+    const bool key_required = address.starts_with("tcp://") && !LinkListener::is_local(address);
+    auto listener = LinkListener::open(*loop_, address, [this, key_required](net::ByteStream stream) {
+        on_accepted(std::move(stream), key_required);
+    });
+    if (!listener) return listener.error();
+    if (key_required && key_.empty()) return errc::link_key_required;
+    listeners_.push_back(std::move(listener).value());
+    return listeners_.back()->address();
+}
+
+std::error_code Core::run() {
+    if (has_run_.exchange(true)) return errc::already_running;
+    if (!stop_wanted_.load()) {
+        loop_thread_.store(std::this_thread::get_id());
+        post_after(options_.warm_up, [this] {
+            if (handlers.on_ready) handlers.on_ready();
+        });
+        drain();
+        loop_->run();
+    }
+    shut_down();
+    loop_thread_.store(std::thread::id{});
+    return {};
+}
+
+void Core::stop() {
+    stop_wanted_.store(true);
+    Call call;
+    call.what = Call::What::task;
+    call.task = [this] { begin_stop(); };
+    outgoing.submit_control(std::move(call));
+}
+
+void Core::stop_on_signals() {
+    if (!loop_ || signals_) return;
+    signals_ = std::make_unique<Signals>(*loop_);
+    signals_->set.async_wait([this](const boost::system::error_code& ec, int) {
+        if (ec) return;
+        boost::system::error_code ignored;
+        signals_->set.clear(ignored);  // the next one has its default effect
+        stop();
+    });
+}
+
+void Core::begin_stop() {
+    if (is_stopping_) return;
+    is_stopping_ = true;
+    listeners_.clear();
+    stop_deadline_ = net::Clock::now() + limits().stop_timeout;
+    finish_stop_if_flushed();
+}
+
+void Core::finish_stop_if_flushed() {
+    bool flushed = !outgoing.has_pending();
+    for (Pool* pool : all_pools()) flushed = flushed && pool->is_flushed();
+    if (flushed || net::Clock::now() >= stop_deadline_) {
+        finish_stop();
+    } else {
+        schedule_tick(kStopPoll);
+    }
+}
+
+void Core::finish_stop() {
+    if (has_finished_) return;
+    drain();
+    has_finished_ = true;
+    for (Pool* pool : all_pools()) pool->end(protocol::ByeCode::stopping, "the app server stops");
+    // Once more behind what the ends have deferred, and what that defers in its turn.
+    defer([this] { defer([this] { loop_->stop(); }); });
+}
+
+void Core::shut_down() {
+    if (!loop_) return;
+    is_stopping_ = has_finished_ = true;
+    for (Pool* pool : all_pools()) pool->end(protocol::ByeCode::stopping, "the app server ends");
+    outgoing.stop();
+    drain();
+    for (int round = 0; round < 100 && !deferred_.empty(); ++round) run_deferred();
+    deferred_.clear();
+    for (auto& waiter : std::exchange(all_writable_waiters_, {})) {
+        guarded("a writable callback", [&] { waiter(errc::closed); });
+    }
+    delayed_.clear();
+    listeners_.clear();
+    signals_.reset();
+    tick_.cancel();
+    links_.clear();
+    loop_.reset();
+}
+
+// --- Proxies ---
+
+protocol::Hello Core::own_hello() const {
+    protocol::Hello hello;
+    hello.name = options_.name;
+    hello.epoch = epoch_;
+    hello.software = "trunkline-appserver/" TRUNKLINE_VERSION;
+    hello.max_frame = limits().max_frame;
+    return hello;
+}
+
+protocol::LaneSettings Core::lane_settings() const {
+    protocol::LaneSettings settings;
+    settings.window_bytes = limits().window;
+    settings.ring_bytes = limits().ring;
+    settings.max_frame_bytes = limits().max_frame;
+    settings.keep_alive = limits().keep_alive;
+    return settings;
+}
+
+void Core::on_accepted(net::ByteStream stream, bool key_required) {
+    auto link = std::make_unique<IncomingLink>(*this, std::move(stream), key_required);
+    IncomingLink& started = *link;
+    links_.emplace(link.get(), std::move(link));
+    started.start();
+}
+
+void Core::forget(IncomingLink& link) {
+    const auto found = links_.find(&link);
+    if (found == links_.end()) return;
+    loop_->bury(std::move(found->second));
+    links_.erase(found);
+}
+
+std::vector<Pool*> Core::all_pools() {
+    std::vector<Pool*> pools;
+    for (const auto& peer : peers_) {
+        for (const auto& pool : peer->pools()) {
+            if (pool) pools.push_back(pool.get());
+        }
+    }
+    return pools;
+}
+
+ProxyPeer& Core::peer_of(const protocol::Hello& hello) {
+    for (const auto& peer : peers_) {
+        if (peer->epoch() == hello.epoch && *peer->id() == hello.name) return *peer;
+    }
+    return *peers_.emplace_back(std::make_unique<ProxyPeer>(hello));
+}
+
+Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const protocol::Attach& attach) {
+    const auto refuse = [&](std::string_view why) -> Decision {
+        log(LogLevel::warning, "refused a link of proxy " + proxy.name + ": " + std::string(why));
+        return {protocol::AttachStatus::refused, nullptr};
+    };
+    if (is_stopping_) return {protocol::AttachStatus::refused, nullptr};
+    if (!upstream_) upstream_ = proxy.upstream;
+    if (*upstream_ != proxy.upstream) {
+        return refuse("it is of upstream '" + proxy.upstream + "', this app server is of '" + *upstream_ + "'");
+    }
+    const std::uint32_t workers = proxy.workers == 0 ? 1 : proxy.workers;
+    if (attach.lanes == 0 || attach.lanes > kMaxLanes || attach.lane >= attach.lanes || workers > kMaxWorkers ||
+        proxy.worker >= workers) {
+        return refuse("its lane or worker is out of range");
+    }
+
+    const auto now = loop_->now();
+    while (!ended_pools_.empty() && ended_pools_.front().until <= now) ended_pools_.pop_front();
+    for (const auto& ended : ended_pools_) {
+        if (ended.id == attach.pool) return {protocol::AttachStatus::unknown_pool, nullptr};
+    }
+
+    Pool* pool = nullptr;
+    for (Pool* known : all_pools()) {
+        if (known->id() == attach.pool) pool = known;
+    }
+    if (pool == nullptr) {
+        if (attach.attempt != 0) return {protocol::AttachStatus::unknown_pool, nullptr};
+        for (const auto& peer : peers_) {
+            if (peer->epoch() != proxy.epoch || *peer->id() != proxy.name) continue;
+            if (peer->pools().size() != workers) return refuse("it had another number of workers before");
+            Pool* older = peer->pools()[proxy.worker].get();
+            if (older == nullptr) break;
+            older->end(protocol::ByeCode::link_lost, "the worker has made a new pool");
+            break;  // it may have been the last pool of this peer, which is gone then
+        }
+        ProxyPeer& peer = peer_of(proxy);
+        const auto max_frame =
+            proxy.max_frame == 0 ? protocol::kDefaultMaxFrame : static_cast<std::size_t>(proxy.max_frame);
+        auto& place = peer.pools()[proxy.worker];
+        place = std::make_unique<Pool>(*this, peer, attach.pool, proxy.worker, attach.lanes, max_frame);
+        pool = place.get();
+        resume_window_ = proxy.app_window.count() == 0 ? std::chrono::milliseconds(kDefaultResumeWindow)
+                                                       : proxy.app_window + kResumeMargin;
+    } else if (pool->peer().epoch() != proxy.epoch || *pool->peer().id() != proxy.name ||
+               pool->worker() != proxy.worker || pool->lanes().size() != attach.lanes) {
+        return refuse("the pool belongs to another worker");
+    }
+    LaneSlot& slot = *pool->lanes()[attach.lane];
+    // Without resume a lane has one link in its life.
+    if (slot.link != nullptr || attach.attempt != 0) return refuse("the lane has a link already");
+    slot.link = &link;
+    return {protocol::AttachStatus::ok, &slot};
+}
+
+void Core::on_pool_up(Pool& pool) {
+    do drain();
+    while (!outgoing.add_pool(pool.budget()));
+    ProxyPeer& peer = pool.peer();
+    log(LogLevel::info, describe(peer) + ": the pool of worker " + std::to_string(pool.worker()) + " is up with " +
+                            std::to_string(pool.lanes().size()) + " lanes");
+    publish_proxies();
+    if (!all_writable_waiters_.empty()) defer([this] { check_all_writable(); });
+    if (peer.was_up || !peer.are_all_up()) return;
+    peer.was_up = true;
+    if (handlers.on_proxy_up) guarded("on_proxy_up", [&] { handlers.on_proxy_up(peer.info()); });
+}
+
+void Core::on_pool_ended(Pool& pool, std::string_view why) {
+    ProxyPeer& peer = pool.peer();
+    log(is_stopping_ ? LogLevel::info : LogLevel::warning,
+        describe(peer) + ": the pool of worker " + std::to_string(pool.worker()) + " ended with " +
+            std::to_string(pool.connections().size()) + " connections: " + std::string(why));
+    drain();
+    if (pool.is_up()) outgoing.remove_pool(pool.budget());
+    ended_pools_.push_back({pool.id(), loop_->now() + 2 * resume_window_});
+    std::erase_if(parking_waiters_, [&](const LaneSlot* slot) { return &slot->pool == &pool; });
+
+    for (auto& outcome : requests_.on_pool_ended(&pool)) {
+        defer([completion = std::move(outcome.completion), status = outcome.status] { completion(status); });
+    }
+
+    const Disconnect lost{is_stopping_ ? ClosedBy::app : ClosedBy::proxy_lost, 1012, std::string(why)};
+    auto connections = pool.connections().take_all();
+    for (const Connection& connection : connections) {
+        leave_pool(*connection.state_);
+        drop_parked(*connection.state_);
+    }
+    std::vector<std::shared_ptr<ConnectionState>> left_over;
+    for (const auto& state : lingering_) {
+        if (state->budget == pool.budget()) left_over.push_back(state);
+    }
+    for (const auto& state : left_over) drop_parked(*state);
+
+    std::unique_ptr<Pool> owned = std::move(peer.pools()[pool.worker()]);
+    std::optional<ProxyInfo> gone;
+    if (!peer.has_pools()) {
+        if (peer.was_up) gone = peer.info();
+        std::erase_if(peers_, [&](const auto& held) { return held.get() == &peer; });
+    }
+    loop_->bury(std::move(owned));
+    publish_proxies();
+    defer([this, connections = std::move(connections), left_over = std::move(left_over), lost, gone] {
+        for (const Connection& connection : connections) tell(connection.state_, lost);
+        for (const auto& state : left_over) tell(state, Disconnect(*state->parked_end));
+        if (gone && handlers.on_proxy_lost) guarded("on_proxy_lost", [&] { handlers.on_proxy_lost(*gone); });
+        check_all_writable();
+    });
+}
+
+void Core::publish_proxies() {
+    std::vector<ProxyInfo> infos;
+    infos.reserve(peers_.size());
+    for (const auto& peer : peers_) infos.push_back(peer->info());
+    outgoing.set_proxies(std::move(infos));
+}
+
+// --- Time ---
+
+void Core::watch_stall() {
+    schedule_tick(std::max<std::chrono::milliseconds>(limits().stall_timeout / 5, net::TimingWheel::kTick));
+}
+
+void Core::schedule_tick(std::chrono::milliseconds delay) {
+    if (tick_.is_scheduled() && !is_stopping_) return;
+    loop_->schedule(tick_, net::Clock::now() + delay);
+}
+
+void Core::on_tick(net::Clock::time_point now) {
+    if (is_stopping_) return finish_stop_if_flushed();
+    end_stalled_pools(now);
+}
+
+void Core::end_stalled_pools(net::Clock::time_point now) {
+    bool any_full = false;
+    for (Pool* pool : all_pools()) {
+        if (pool->has_ended()) continue;
+        for (const auto& slot : pool->lanes()) {
+            if (!slot->full_since) continue;
+            if (now - *slot->full_since >= limits().stall_timeout) {
+                pool->end(protocol::ByeCode::stalled,
+                          "lane " + std::to_string(slot->index) + " is full and the proxy acknowledges nothing");
+                break;
+            }
+            any_full = true;
+        }
+    }
+    if (any_full) watch_stall();
+}
+
+void Core::check_time(net::Clock::time_point since, std::string_view what) const {
+    const auto took = net::Clock::now() - since;
+    if (took <= limits().slow_callback) return;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    log(LogLevel::warning,
+        std::string(what) + " blocked the loop for " + std::to_string(ms) + " ms; move such work to another thread");
+}
+
+void Core::log(LogLevel level, std::string_view text) const {
+    if (!options_.on_log) return;
+    try {
+        options_.on_log(level, text);
+    } catch (...) {  // a log that fails must not take the app server with it
+    }
+}
+
+}  // namespace trunkline

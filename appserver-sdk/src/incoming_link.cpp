@@ -1,0 +1,47 @@
+#include "appserver-sdk/src/incoming_link.hpp"
+
+#include "appserver-sdk/src/core.hpp"
+
+namespace trunkline {
+
+IncomingLink::IncomingLink(Core& core, net::ByteStream stream, bool key_required)
+    : core_(core),
+      link_(std::make_unique<net::Link>(
+          core.loop(), std::move(stream),
+          std::make_unique<net::AppHandshake>(
+              core.own_hello(), core.link_key(key_required),
+              [this](const auto& proxy, const auto& attach) { return decide(proxy, attach); }),
+          *this, core.link_times())) {}
+
+net::AppHandshake::Answer IncomingLink::decide(const protocol::Hello& proxy, const protocol::Attach& attach) {
+    decision_ = core_.decide(*this, proxy, attach);
+    if (decision_.lane == nullptr) return {decision_.status, nullptr};
+    return {protocol::AttachStatus::ok, &decision_.lane->lane};
+}
+
+void IncomingLink::close() {
+    link_->close();
+    core_.forget(*this);
+}
+
+void IncomingLink::on_link_attached(net::Link&) { decision_.lane->pool.on_attached(*decision_.lane); }
+
+protocol::Result<void> IncomingLink::on_link_chunk(net::Link&, protocol::Bytes chunk) {
+    decision_.lane->pool.on_chunk(*decision_.lane, chunk);
+    return boost::outcome_v2::success();
+}
+
+void IncomingLink::on_link_ended(net::Link&, const boost::system::error_code& why) {
+    if (decision_.lane == nullptr) {
+        core_.log(LogLevel::warning, "a link ended before it carried a lane: " + why.message());
+    } else {
+        // Without resume the loss of one link ends its pool (SPEC.md "Link lost").
+        LaneSlot& slot = *decision_.lane;
+        slot.link = nullptr;
+        slot.pool.end(protocol::ByeCode::link_lost,
+                      "lane " + std::to_string(slot.index) + " lost its link: " + why.message());
+    }
+    core_.forget(*this);
+}
+
+}  // namespace trunkline

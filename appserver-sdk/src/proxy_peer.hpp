@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appserver-sdk/src/pool.hpp"
+#include "trunkline/protocol/ids.hpp"
+#include "trunkline/protocol/service/handshake.hpp"
+
+#include <trunkline/app_server.hpp>
+
+namespace trunkline {
+
+/// One life of one proxy process: a pool for each of its workers. It is up once all of them were up together, and lost
+/// when the last has ended. Owned by Core; used on the loop.
+class ProxyPeer {
+  public:
+    explicit ProxyPeer(const protocol::Hello& hello)
+        : id_(std::make_shared<const std::string>(hello.name)),
+          epoch_(hello.epoch),
+          software_(hello.software),
+          pools_(hello.workers == 0 ? 1 : hello.workers) {}
+
+    const std::shared_ptr<const std::string>& id() const noexcept { return id_; }
+    protocol::Epoch epoch() const noexcept { return epoch_; }
+
+    /// Its pools, one place per worker; places may be empty.
+    std::vector<std::unique_ptr<Pool>>& pools() noexcept { return pools_; }
+    bool has_pools() const noexcept;
+    bool are_all_up() const noexcept;
+
+    ProxyInfo info() const;
+
+    bool was_up = false;  ///< on_proxy_up was called
+
+  private:
+    const std::shared_ptr<const std::string> id_;
+    const protocol::Epoch epoch_;
+    const std::string software_;
+    std::vector<std::unique_ptr<Pool>> pools_;
+};
+
+}  // namespace trunkline

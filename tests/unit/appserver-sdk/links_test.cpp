@@ -1,0 +1,196 @@
+#include <catch2/catch.hpp>
+
+#include "tests/unit/appserver-sdk/running_server.hpp"
+
+using namespace trunkline;
+using namespace trunkline::test;
+
+TEST_CASE("links: a proxy is up when all lanes of all its workers are", "[appserver-sdk][links]") {
+    RunningServer app;
+    Announced first, second;
+    first.workers = second.workers = 2;
+    second.worker = 1;
+    second.pool = 'B';
+    FakeProxy one(app.path(), 2, first), two(app.path(), 1, second);
+    one.link();
+    app.on_loop([] {});
+    CHECK(app.lines().empty());
+    CHECK(app.server.to_user("u").send("early") == std::error_code{});  // the first pool takes it already
+    two.link();
+    CHECK(app.saw_up("proxy-1"));
+    const auto proxies = app.server.proxies();
+    REQUIRE(proxies.size() == 1);
+    CHECK(proxies[0].is_up);
+    CHECK(proxies[0].lanes == 3);
+    CHECK(proxies[0].epoch == first.epoch);
+}
+
+TEST_CASE("links: what cannot be attached is refused with its status", "[appserver-sdk][links]") {
+    RunningServer app;
+    FakeProxy proxy(app.path(), 2);
+    proxy.link();
+    REQUIRE(app.saw_up("proxy-1"));
+
+    SECTION("a lane that has a link") {
+        FakeProxy again(app.path(), 2);
+        CHECK(again.attach(0) == proto::make_error_code(proto::errc::refused));
+    }
+    SECTION("another upstream") {
+        Announced other;
+        other.upstream = "other";
+        other.pool = 'B';
+        FakeProxy stranger(app.path(), 1, other);
+        CHECK(stranger.attach(0) == proto::make_error_code(proto::errc::refused));
+    }
+    SECTION("resuming a pool that was never there") {
+        Announced other;
+        other.pool = 'C';
+        FakeProxy lost(app.path(), 1, other);
+        CHECK(lost.attach(0, 1) == proto::make_error_code(proto::errc::refused));
+    }
+    SECTION("a pool that has ended") {
+        proxy.hang_up(1);
+        REQUIRE(app.saw("lost proxy-1"));
+        FakeProxy again(app.path(), 2);
+        CHECK(again.attach(0) == proto::make_error_code(proto::errc::refused));
+    }
+    SECTION("a worker out of range") {
+        Announced other;
+        other.worker = 7;
+        other.pool = 'D';
+        FakeProxy wrong(app.path(), 1, other);
+        CHECK(wrong.attach(0) == proto::make_error_code(proto::errc::refused));
+    }
+    CHECK(app.lines().empty());
+}
+
+TEST_CASE("links: a key must be shown where both sides have one", "[appserver-sdk][links]") {
+    Options options;
+    options.link_key = "a secret";
+    RunningServer app(options);
+    Announced knows, guesses;
+    knows.key = "a secret";
+    guesses.key = "another";
+    FakeProxy stranger(app.path(), 1, guesses);
+    CHECK(stranger.attach(0));
+    FakeProxy friendly(app.path(), 1, knows);
+    friendly.link();
+    CHECK(app.saw_up("proxy-1"));
+}
+
+TEST_CASE("links: listening says what is wrong with an address", "[appserver-sdk][links]") {
+    AppServer server;
+    CHECK(server.listen("http://127.0.0.1:1").error() == errc::bad_address);
+    CHECK(server.listen("tcp://127.0.0.1").error() == errc::bad_address);
+    CHECK(server.listen("tcp://127.0.0.1:70000").error() == errc::bad_address);
+    CHECK(server.listen("tcp://example.com:80").error() == errc::bad_address);
+    CHECK(server.listen("unix://relative").error() == errc::bad_address);
+    CHECK(server.listen("unix:///" + std::string(107, 'x')).error() == errc::bad_address);
+    CHECK(server.listen("tcp://0.0.0.0:0").error() == errc::link_key_required);
+    const auto first = server.listen("tcp://localhost:0");
+    REQUIRE(first);
+    CHECK(first->starts_with("tcp://127.0.0.1:"));
+    CHECK(server.listen(*first).error() == std::errc::address_in_use);
+
+    Options options;
+    options.link_key_file = "/nonexistent/link.key";
+    AppServer keyed(options);
+    CHECK(keyed.listen("tcp://127.0.0.1:0").error() == errc::bad_link_key);
+    options.link_key_file.clear();
+    options.link_key = "secret";
+    AppServer open(options);
+    CHECK(open.listen("tcp://0.0.0.0:0"));
+}
+
+TEST_CASE("links: a lost link ends its pool, and each connection once", "[appserver-sdk][links]") {
+    RunningServer app;
+    FakeProxy proxy(app.path(), 2);
+    proxy.link();
+    for (std::uint32_t chan = 1; chan <= 3; ++chan) proxy.open(chan);
+    for (std::uint32_t chan = 1; chan <= 3; ++chan) REQUIRE(app.saw("connect " + proxy.id_of(chan)));
+    proxy.hang_up(0);
+    CHECK(proxy.bye(1).starts_with("1 "));
+    CHECK(proxy.ends(1));
+    REQUIRE(app.saw("disconnect proxy lost 1012"));
+    CHECK(app.saw("disconnect proxy lost 1012"));
+    CHECK(app.saw("disconnect proxy lost 1012"));
+    CHECK(app.saw("lost proxy-1"));
+    CHECK(app.lines().empty());
+    CHECK(app.last().send("late") == errc::closed);
+    CHECK(app.server.connection_count() == 0);
+    CHECK(app.server.to_all().send("nobody") == errc::not_connected);
+
+    SECTION("and the next pool works") {
+        Announced next;
+        next.pool = 'B';
+        FakeProxy again(app.path(), 1, next);
+        again.link();
+        CHECK(app.saw_up("proxy-1"));
+    }
+}
+
+TEST_CASE("links: a newer pool of the same worker ends the older one", "[appserver-sdk][links]") {
+    RunningServer app;
+    FakeProxy older(app.path(), 1);
+    older.link();
+    older.open(1);
+    REQUIRE(app.saw("connect " + older.id_of(1)));
+    Announced next;
+    next.pool = 'B';
+    FakeProxy newer(app.path(), 1, next);
+    newer.link();
+    CHECK(older.ends());
+    CHECK(app.saw("disconnect proxy lost 1012"));
+}
+
+TEST_CASE("links: a proxy's Bye is answered and ends the pool", "[appserver-sdk][links]") {
+    RunningServer app;
+    FakeProxy proxy(app.path(), 2);
+    proxy.link();
+    proto::Buffer bye;
+    proto::append(bye, proto::Bye{proto::ByeCode::stopping, "leaving"});
+    proxy.lane(1).append_unsequenced(bye);
+    proxy.pump_all();
+    CHECK(proxy.bye(0).starts_with("0 "));
+    CHECK(proxy.bye(1).starts_with("0 "));
+    CHECK(app.saw("lost proxy-1"));
+}
+
+TEST_CASE("links: stop sends what was sent, then says Bye", "[appserver-sdk][links]") {
+    RunningServer app;
+    FakeProxy proxy(app.path(), 2);
+    proxy.link();
+    proxy.open(1);
+    REQUIRE(app.saw("connect " + proxy.id_of(1)));
+    REQUIRE(!app.last().send("the last words"));
+    app.server.stop();
+    CHECK(proxy.expect<proto::Data>(1).as<proto::Data>().payload == "the last words");
+    CHECK(proxy.bye(1).starts_with("0 "));
+    CHECK(proxy.bye(0).starts_with("0 "));
+    CHECK(app.saw("disconnect app 1012"));
+    CHECK(app.saw("lost proxy-1"));
+    app.stop();
+    CHECK(app.last().close() == errc::closed);
+    CHECK(app.server.to_all().send("nobody") == errc::closed);
+}
+
+TEST_CASE("links: a bad frame ends the pool and is named", "[appserver-sdk][links]") {
+    RunningServer app;
+    FakeProxy proxy(app.path(), 2);
+    proxy.link();
+    proxy.open(2);
+    REQUIRE(app.saw("connect " + proxy.id_of(2)));
+    SECTION("no MessagePack") { proxy.send_raw(0, std::string("\x03\x93\x6e\xc1", 4)); }
+    SECTION("a chan above the highest opened") { proxy.data(4, "x"); }
+    SECTION("a chan of another lane") {
+        proxy.send(1, proto::Data{proto::Chan{2}, proto::PayloadKind::text, "x", false});
+    }
+    SECTION("an Open that goes back") { proxy.open(2); }
+    SECTION("a frame that only app servers send") { proxy.send(0, proto::Accept{proto::Chan{2}, {}, {}, {}}); }
+    proxy.pump_all();
+    const auto bye = proxy.bye(0);
+    CAPTURE(bye);
+    CHECK(bye.starts_with("2 lane"));
+    CHECK(app.saw("disconnect proxy lost 1012"));
+    CHECK(app.saw("lost proxy-1"));
+}
