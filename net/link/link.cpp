@@ -115,19 +115,13 @@ void Link::write() {
     std::array<Bytes, ByteStream::kMaxPieces> pieces;
     const auto now = loop_.now();
     while (const std::size_t count = lane_->gather(pieces, now)) {
-        std::size_t wanted = 0;
-        for (std::size_t i = 0; i < count; ++i) wanted += pieces[i].size();
         const auto out = stream_.write_some({pieces.data(), count});
         if (out.status == IoResult::Status::would_block) {
-            can_write_ = false;
+            can_write_ = false;  // the edge comes when there is room again
             return;
         }
         if (out.status != IoResult::Status::ok) return end(out.error);
         lane_->written(out.bytes);
-        if (out.bytes < wanted) {
-            can_write_ = false;  // the edge comes when there is room again
-            return;
-        }
     }
 }
 

@@ -17,6 +17,12 @@
 #include <thread>
 #include <utility>
 
+// g++ 12 inlines the operator new of Asio's coroutine frames but not their operator delete, and then takes the pair for
+// a mismatch; only in optimised builds.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 namespace trunkline::proxy {
 namespace {
 

@@ -12,23 +12,16 @@ namespace trunkline::proxy {
 
 namespace {
 
-constexpr std::size_t kDescriptorsForOurselves = 200;
-
 /// As many open files as we may have; a client is one.
-std::size_t raise_open_files_limit() {
+void raise_open_files_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
 }
 
-config::Settings completed(config::Settings settings) {
-    const std::size_t files = raise_open_files_limit();
-    if (settings.limits.connections == 0) {
-        settings.limits.connections = files > 2 * kDescriptorsForOurselves ? files - kDescriptorsForOurselves : files / 2;
-    }
+config::Settings prepared(config::Settings settings) {
+    raise_open_files_limit();
     return settings;
 }
 
@@ -42,16 +35,25 @@ protocol::Epoch random_epoch() {
 }  // namespace
 
 Application::Application(config::Settings settings)
-    : settings_(completed(std::move(settings))), http_(settings_) {
+    : settings_(prepared(std::move(settings))),
+      rules_(settings_.routes),
+      files_(load_static_files(settings_.routes)),
+      admission_(settings_.limits) {
     std::vector<std::string> names;
     for (const auto& upstream : settings_.upstreams) names.push_back(upstream.name);
-    ProxyIdentity identity{settings_.proxy_id, random_epoch(), 0, settings_.workers};
+    std::vector<net::Endpoint> addresses;
+    for (const auto& listener : settings_.listeners) {
+        addresses.push_back(net::Endpoint::tcp(listener.host, listener.port));
+    }
 
+    const WorkerShares shares{settings_, rules_, files_, admission_};
+    ProxyIdentity identity{settings_.proxy_id, random_epoch(), 0, settings_.workers};
     std::vector<const WorkerCounters*> seen;
     for (; identity.worker < settings_.workers; ++identity.worker) {
         counters_.push_back(std::make_unique<WorkerCounters>(names));
         seen.push_back(counters_.back().get());
-        workers_.push_back(std::make_unique<Worker>(settings_, http_, identity, *counters_.back()));
+        workers_.push_back(std::make_unique<Worker>(shares, identity, *counters_.back(), addresses));
+        addresses = workers_.front()->addresses();  // a port of 0 is one port for all of them
     }
     status_ = std::make_unique<ProxyStatus>(std::move(seen));
     admin_ = std::make_unique<Admin>(settings_.admin, *status_);

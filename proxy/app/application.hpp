@@ -24,7 +24,9 @@ class Application {
 
   private:
     const config::Settings settings_;
-    const HttpRules http_;
+    const UpgradeRules rules_;
+    const std::vector<std::shared_ptr<const StaticFiles>> files_;  // by route
+    ConnectionLimits admission_;
     std::vector<std::unique_ptr<WorkerCounters>> counters_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<ProxyStatus> status_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <stdexcept>
 
 #include "proxy/app/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
@@ -19,19 +20,27 @@ constexpr unsigned kRetryAfterSeconds = 1;
 
 }  // namespace
 
-Worker::Worker(const config::Settings& settings, const HttpRules& http, const ProxyIdentity& identity,
-               WorkerCounters& counters)
-    : settings_(settings), counters_(counters), home_{loop_, settings, counters, sessions_} {
-    for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters,
+               const std::vector<net::Endpoint>& addresses)
+    : settings_(shares.settings),
+      counters_(counters),
+      home_{loop_, settings_, counters, sessions_},
+      http_(HttpContext{loop_, shares.rules, shares.files, settings_.timeouts, counters, *this}) {
+    for (std::size_t i = 0; i < settings_.upstreams.size(); ++i) {
         upstreams_.push_back(std::make_unique<Upstream>(home_, identity, i));
     }
-    for (const auto& route : settings.routes) {
+    for (const auto& route : settings_.routes) {
         const auto at = std::find_if(upstreams_.begin(), upstreams_.end(),
                                      [&](const auto& upstream) { return upstream->name() == route.upstream; });
         upstream_of_route_.push_back(at == upstreams_.end() ? nullptr : at->get());
     }
-    for (const auto& listener : settings.listeners) {
-        listeners_.push_back(std::make_unique<Listener>(loop_, settings, http, counters, *this, listener));
+    for (const auto& address : addresses) {
+        auto socket = net::ListenSocket::open(address, net::PortSharing::shared);
+        if (!socket) {
+            throw std::runtime_error("cannot listen on " + address.to_string() + ": " + socket.error().message());
+        }
+        listeners_.push_back(std::make_unique<Listener>(loop_, std::move(socket).value(), settings_.limits,
+                                                        shares.admission, http_));
     }
 }
 
@@ -63,21 +72,18 @@ void Worker::run() {
     }
 }
 
-void Worker::on_upgrade(net::ByteStream stream, UpgradeRequest request, const std::string& peer_address) {
-    const std::size_t route = request.route;
+void Worker::on_upgrade(Upgraded client) {
+    const std::size_t route = client.request.route;
     Upstream& upstream = *upstream_of_route_[route];
     auto session = std::make_unique<Session>(home_, upstream, settings_.routes[route]);
-    const auto opened = upstream.open(*session, request, peer_address);
-    if (!opened) {
-        counters_.refused(RefuseReason::no_app_server).add();
-        const auto answer = refusal_answer(
-            unavailable(RefuseReason::no_app_server, "no app server is available", kRetryAfterSeconds));
-        const std::string_view pieces[] = {answer};
-        stream.write_some(pieces);
-        stream.shutdown_send();
-        return;
+    const auto opened = upstream.open(*session, client.request, client.peer_address);
+    if (opened) {
+        sessions_.add(std::move(session)).start(std::move(client), *opened);
+    } else {
+        http_.refuse(std::move(client.fd),
+                     unavailable(RefuseReason::no_app_server, "no app server is available", kRetryAfterSeconds),
+                     std::move(client.ticket));
     }
-    sessions_.add(std::move(session)).start(std::move(stream), *opened, std::move(request));
 }
 
 void Worker::on_heartbeat(net::Clock::time_point now) {
@@ -101,6 +107,7 @@ void Worker::drain(std::function<void()> done) {
 
 void Worker::begin_drain() {
     for (const auto& listener : listeners_) listener->stop();
+    http_.stop([] {});
     drain_ends_ = loop_.now() + settings_.drain_timeout;
     on_drain_step(loop_.now());
 }

@@ -8,6 +8,7 @@
 
 #include "config/settings.hpp"
 #include "net/loop.hpp"
+#include "proxy/listener/http_sessions.hpp"
 #include "proxy/listener/listener.hpp"
 #include "proxy/metrics/counters.hpp"
 #include "proxy/session/session.hpp"
@@ -15,15 +16,23 @@
 
 namespace trunkline::proxy {
 
+/// What all workers look at: constant after start, or safe from any thread.
+struct WorkerShares {
+    const config::Settings& settings;
+    const UpgradeRules& rules;
+    const std::vector<std::shared_ptr<const StaticFiles>>& files;  ///< by route
+    ConnectionLimits& admission;
+};
+
 /// One thread of the proxy with all that lives on it: a loop, a listener per address, the sessions that came in by
 /// them, and its own pools to every app server. It shares settings that never change with the others, and nothing else.
 /// Made, started and stopped on main's thread.
 class Worker final : private UpgradeSink {
   public:
-    /// `settings`, `http` and `counters` outlive it. Opens the listening sockets; throws std::runtime_error, whose text
+    /// All that is shared outlives it. Opens the listening sockets at `addresses`; throws std::runtime_error, whose text
     /// names the address, if that fails.
-    Worker(const config::Settings& settings, const HttpRules& http, const ProxyIdentity& identity,
-           WorkerCounters& counters);
+    Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters,
+           const std::vector<net::Endpoint>& addresses);
     ~Worker() override;
 
     /// Begins to serve, on a thread of its own.
@@ -37,7 +46,7 @@ class Worker final : private UpgradeSink {
     std::vector<net::Endpoint> addresses() const;
 
   private:
-    void on_upgrade(net::ByteStream stream, UpgradeRequest request, const std::string& peer_address) override;
+    void on_upgrade(Upgraded client) override;
 
     void run();
     void begin_drain();
@@ -51,6 +60,7 @@ class Worker final : private UpgradeSink {
     SessionHome home_;
     std::vector<std::unique_ptr<Upstream>> upstreams_;
     std::vector<Upstream*> upstream_of_route_;  // by index of the route; null for files
+    HttpSessions http_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     net::Clock::time_point heartbeat_due_{};
     net::Clock::time_point drain_ends_{};

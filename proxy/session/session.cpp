@@ -10,7 +10,7 @@
 
 #include "proxy/app/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
-#include "proxy/listener/upgrade.hpp"
+#include "proxy/listener/upgrade_sink.hpp"
 #include "proxy/upstream/lane_pool.hpp"
 #include "proxy/upstream/upstream.hpp"
 #include "trunkline/protocol/service/encode.hpp"
@@ -96,8 +96,9 @@ Session::~Session() = default;
 
 // --- Begin ---
 
-void Session::start(net::ByteStream stream, const Opened& opened, UpgradeRequest request) {
-    stream_ = std::move(stream);
+void Session::start(Upgraded client, const Opened& opened) {
+    stream_ = net::ByteStream(client.fd.release());
+    ticket_ = std::move(client.ticket);
     binding_ = opened.binding;
     const int on = 1;
     ::setsockopt(stream_.descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -110,11 +111,11 @@ void Session::start(net::ByteStream stream, const Opened& opened, UpgradeRequest
     if (ec) return close(CloseReason::internal_error);
 
     if (route_.ask) {
-        asking_ = std::make_unique<Asking>(Asking{std::move(request), opened});
+        asking_ = std::make_unique<Asking>(Asking{std::move(client.request), opened});
     } else {
         state_ = State::open;
         since_ = {};
-        answer_upgrade(request, request.subprotocol);
+        answer_upgrade(client.request, client.request.subprotocol);
         enter_directory(opened, std::nullopt);
     }
     wake_by(next_deadline(heard_));
@@ -340,23 +341,19 @@ void Session::flush() {
         const std::size_t before = outbox_->bytes();
         std::array<Bytes, net::ByteStream::kMaxPieces> pieces;
         while (const std::size_t count = outbox_->gather(pieces)) {
-            std::size_t wanted = 0;
-            for (std::size_t i = 0; i < count; ++i) wanted += pieces[i].size();
             const auto out = stream_.write_some({pieces.data(), count});
             if (out.status == IoResult::Status::failed) {
                 home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
                 if (state_ == State::closing) return finish();
                 return close(CloseReason::client_reset);
             }
-            if (out.bytes != 0) {
-                outbox_->written(out.bytes);
-                progress_ = home_.loop.now();
-            }
-            if (out.bytes < wanted) {
+            if (out.status == IoResult::Status::would_block) {
                 can_write_ = false;
                 wake_by(progress_ + home_.settings.timeouts.write_progress);
                 break;
             }
+            outbox_->written(out.bytes);
+            progress_ = home_.loop.now();
         }
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
         if (outbox_->empty()) home_.outboxes.give_back(std::move(outbox_));
@@ -487,6 +484,7 @@ void Session::finish() {
     state_ = State::closed;
     home_.loop.poller().remove(token_);
     stream_.close();
+    ticket_ = {};
     deadline_.cancel();
     if (!close_untold_) leave_table();
 }

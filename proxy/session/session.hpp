@@ -12,6 +12,7 @@
 #include "net/pause.hpp"
 #include "net/shared_bytes.hpp"
 #include "proxy/directory/directory.hpp"
+#include "proxy/listener/connection_limits.hpp"
 #include "proxy/metrics/counters.hpp"
 #include "proxy/session/close_reason.hpp"
 #include "proxy/session/outbox.hpp"
@@ -23,6 +24,7 @@ namespace trunkline::proxy {
 class PoolLane;
 class SessionTable;
 class Upstream;
+struct Upgraded;
 struct UpgradeRequest;
 
 /// What all sessions of a worker share. Owned by the worker, outlives them.
@@ -60,7 +62,7 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
 
     /// The Open is in the ring of its lane: takes the socket over, and either answers the upgrade and is open
     /// (in the directory from now on), or waits for the app's answer.
-    void start(net::ByteStream stream, const Opened& opened, UpgradeRequest request);
+    void start(Upgraded client, const Opened& opened);
 
     // --- From the app server; harmless for a session that is closing ---
 
@@ -137,6 +139,7 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
     Upstream& upstream_;
     const config::RouteSettings& route_;
     net::ByteStream stream_;
+    ConnectionTicket ticket_;
     State state_ = State::asking;
     CloseReason why_{};
     net::PauseReasons<PauseReason> paused_;

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include <regex>
+#include <algorithm>
 #include <sstream>
 #include <vector>
 
@@ -44,6 +44,13 @@ LogSettings settings(LogLevel level, LogFormat format) {
     return result;
 }
 
+// `2024-05-06T07:08:09.123Z`, with any digits.
+bool is_time(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }, '0');
+    return text == "0000-00-00T00:00:00.000Z";
+}
+
 }  // namespace
 
 TEST_CASE("Logging: text shows the message and its fields", "[proxy][log]") {
@@ -56,8 +63,7 @@ TEST_CASE("Logging: text shows the message and its fields", "[proxy][log]") {
     }
     const auto lines = pipe.lines();
     REQUIRE(lines.size() == 2);
-    const std::regex time(R"(^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z )");
-    CHECK(std::regex_search(lines[0], time));
+    CHECK(is_time(lines[0].substr(0, 24)));
     CHECK(lines[0].substr(25) == "info link up app_server=tcp://10.0.0.5:7000 lane=2 epoch=9223372036854775808");
     CHECK(lines[1].substr(25) == R"(warn odd path="/a\n2024 info forged" delta=-3 ask=true)");
 }
@@ -76,7 +82,7 @@ TEST_CASE("Logging: a JSON line is one object", "[proxy][log]") {
     CHECK(line["message"] == "bad \"frame\"");
     CHECK(line["user"] == "a\"}\n{\"level\":\"info");
     CHECK(line["offset"] == 77);
-    CHECK(std::regex_match(line["time"].get<std::string>(), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)")));
+    CHECK(is_time(line["time"].get<std::string>()));
     CHECK(nlohmann::json::parse(lines[1])["level"] == "trace");
 }
 
