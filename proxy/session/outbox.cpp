@@ -76,12 +76,32 @@ void Outbox::append_answer(std::string_view answer) {
     bytes_ += answer.size();
 }
 
-void Outbox::drop_unbegun() {
+std::size_t Outbox::frames() const {
+    std::size_t count = 0;
+    std::size_t own = own_begin_;
+    for (std::size_t i = first_; i < segments_.size(); ++i) {
+        const bool is_begun = i == first_ && begun_ != 0;
+        if (!segments_[i].shared.empty()) {
+            ++count;
+            continue;
+        }
+        const auto bytes = bytes_of(i, own);
+        own += bytes.size();
+        for (std::size_t at = 0; at < bytes.size();) {
+            at += frame_length(bytes.substr(at));
+            if (!is_begun || at > begun_) ++count;
+        }
+    }
+    return count;
+}
+
+std::size_t Outbox::drop_unbegun() {
+    const std::size_t before = frames();
     if (begun_ == 0) {
         segments_.resize(first_);
         own_.resize(own_begin_);
         bytes_ = 0;
-        return;
+        return before;
     }
     Segment& begun = segments_[first_];
     if (begun.shared.empty()) {  // several frames: keep those up to the one that was begun
@@ -95,6 +115,7 @@ void Outbox::drop_unbegun() {
     }
     bytes_ = begun.size - begun_;
     segments_.resize(first_ + 1);
+    return before - frames();
 }
 
 void Outbox::reset() {

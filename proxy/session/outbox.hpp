@@ -32,8 +32,11 @@ class Outbox {
     std::size_t gather(std::span<std::string_view> out) const noexcept;
     void written(std::size_t bytes);
 
-    /// Drops every frame of which no byte was written.
-    void drop_unbegun();
+    /// How many frames wait, one that was written in part included. Walks over all of them.
+    std::size_t frames() const;
+
+    /// Drops every frame of which no byte was written; returns how many those were.
+    std::size_t drop_unbegun();
 
     /// Empties it and gives memory back, so that it can be used for another client.
     void reset();

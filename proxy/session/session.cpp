@@ -281,7 +281,7 @@ bool Session::make_room(std::size_t bytes) {
     flush();  // much may have come in this turn for a client that keeps up
     if (state_ != State::open) return false;
     if (!outbox_ || outbox_->bytes() + bytes <= limit) return true;
-    home_.counters.drops(DropReason::outbox_discarded).add();
+    home_.counters.drops(DropReason::outbox_discarded).add();  // this one; what waits is counted when it goes
     close(CloseReason::outbox_full);
     return false;
 }
@@ -461,7 +461,7 @@ void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
     }
     if (why == CloseReason::outbox_full && outbox_) {
         const std::size_t before = outbox_->bytes();
-        outbox_->drop_unbegun();
+        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->drop_unbegun());
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
     }
     protocol::Buffer frame;
@@ -479,6 +479,7 @@ void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
 void Session::finish() {
     if (outbox_) {
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(outbox_->bytes()));
+        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->frames());
         home_.outboxes.give_back(std::move(outbox_));
     }
     state_ = State::closed;

@@ -73,7 +73,8 @@ void AppServer::on_pool_up() {
     upstream_.on_app_server_changed();
 }
 
-void AppServer::on_pool_ended(const std::string& why) {
+void AppServer::on_pool_ended(const std::string& why, std::size_t unhandled) {
+    upstream_.home().counters.drops(DropReason::app_server_lost).add(unhandled);
     const bool was_up = state_ == AppServerState::linked;
     state_ = was_linked_ ? AppServerState::lost : AppServerState::failed;
     const bool is_news = last_error_ != why;

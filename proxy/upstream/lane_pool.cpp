@@ -153,12 +153,12 @@ void LanePool::on_link_ended(net::Link& link, const boost::system::error_code& w
 }
 
 void LanePool::fail(ByeCode code, const std::string& why, CloseReason reason) {
-    end(code, why, reason);
-    owner_.on_pool_ended(why);
+    const std::size_t unhandled = end(code, why, reason);
+    owner_.on_pool_ended(why, unhandled);
 }
 
-void LanePool::end(ByeCode code, const std::string& why, CloseReason reason) {
-    if (state_ == State::ended) return;
+std::size_t LanePool::end(ByeCode code, const std::string& why, CloseReason reason) {
+    if (state_ == State::ended) return 0;
     state_ = State::ended;
     connect_deadline_.cancel();
     for (const auto& connector : connectors_) connector->cancel();
@@ -173,6 +173,9 @@ void LanePool::end(ByeCode code, const std::string& why, CloseReason reason) {
     }
     chans_.for_each([&](Session& session) { session.on_pool_ended(reason); });
     attached_ = 0;
+    std::size_t unhandled = 0;
+    for (const auto& lane : lanes_) unhandled += lane->linked.lane.held_frames();
+    return unhandled;
 }
 
 std::uint64_t LanePool::ring_bytes() const noexcept {

@@ -83,8 +83,8 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
         /// Looks at an announcement; a non-empty result refuses that link.
         virtual std::string check(const protocol::Hello& app) = 0;
         virtual void on_pool_up() = 0;
-        /// The pool has ended: sessions were told. The owner buries it.
-        virtual void on_pool_ended(const std::string& why) = 0;
+        /// The pool has ended: sessions were told. The owner buries it. `unhandled`: frames that went down with it.
+        virtual void on_pool_ended(const std::string& why, std::size_t unhandled) = 0;
         /// One chunk of frames came for lane `lane`.
         virtual protocol::Result<void> on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) = 0;
     };
@@ -103,8 +103,9 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     /// The peer said Bye: the pool ends when its chunk was read.
     void on_bye(const protocol::Bye& bye);
 
-    /// Ends the pool: Bye on every link, every session of it told `reason`. The owner is not told.
-    void end(protocol::ByeCode code, const std::string& why, CloseReason reason);
+    /// Ends the pool: Bye on every link, every session of it told `reason`. The owner is not told. Returns how many
+    /// frames the app server had not handled.
+    std::size_t end(protocol::ByeCode code, const std::string& why, CloseReason reason);
 
   private:
     enum class State : std::uint8_t { dialling, up, ended };

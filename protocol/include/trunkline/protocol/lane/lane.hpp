@@ -59,6 +59,8 @@ class Lane {
     std::uint64_t room() const noexcept { return has_room() ? settings_.ring_bytes - ring_.size() : 0; }
     /// Bytes encoded and not handled by the peer.
     std::uint64_t held_bytes() const noexcept { return ring_.size(); }
+    /// The same in frames; walks over all of them.
+    std::size_t held_frames() const noexcept { return ring_.frames(); }
 
     /// Appends one whole sequenced frame, given in two parts. The caller has asked `has_room` or `has_reserve`.
     void append(Bytes head, Bytes payload = {});
