@@ -1,5 +1,6 @@
 #include "proxy/listener/http_session.hpp"
 
+#include "proxy/app/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
 #include "proxy/listener/http_syntax.hpp"
 
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace trunkline::proxy {
 namespace asio = net::asio;
@@ -66,9 +68,7 @@ HttpSession::Awaitable<> HttpSession::serve() {
     }
 }
 
-HttpSession::Awaitable<> HttpSession::refuse(Refusal refusal) {
-    co_await answer(std::move(refusal));
-}
+HttpSession::Awaitable<> HttpSession::refuse(Refusal refusal) { co_await answer(std::move(refusal)); }
 
 void HttpSession::close() {
     boost::system::error_code ignored;
@@ -116,8 +116,8 @@ HttpSession::Awaitable<HttpSession::Head> HttpSession::read_head() {
 
     std::size_t searched = 0;
     while (true) {
-        // Empty lines before a request are what a sloppy client leaves behind (RFC 9112 §2.2); we want none. What begins
-        // with no letter is no HTTP (TLS, mostly) and may never bring the end of a head.
+        // Empty lines before a request are what a sloppy client leaves behind (RFC 9112 §2.2); we want none. What
+        // begins with no letter is no HTTP (TLS, mostly) and may never bring the end of a head.
         const std::string_view text = unread();
         if (!text.empty() && !is_token(text.substr(0, 1))) {
             refusal_ = bad_request("This is not HTTP.");
@@ -161,7 +161,8 @@ Decision HttpSession::judge_head() {
     begin_ += head_bytes_;
 
     http::request_parser<http::empty_body> parser;
-    parser.body_limit(boost::none);  // who announces a body is refused by the rules, not by the parser
+    // Who announces a body is refused by the rules, not by the parser. (No limit at all would refuse every body there.)
+    parser.body_limit(std::numeric_limits<std::uint64_t>::max());
     boost::system::error_code error;
     parser.put(asio::buffer(text.data(), text.size()), error);
     if (error == http::error::header_limit) return too_large();
@@ -193,6 +194,7 @@ void HttpSession::hand_over(UpgradeRequest request) {
 
 HttpSession::Awaitable<> HttpSession::answer(Refusal refusal) {
     context_.counters.refused(refusal.reason).add();
+    log_debug("client refused", {{"reason", to_string(refusal.reason)}, {"peer", peer_address_}});
     const std::string bytes = refusal_answer(refusal);
     const bool written = co_await write(bytes, {});
     if (written) co_await linger();

@@ -22,7 +22,7 @@ namespace trunkline::proxy {
 /// What the HTTP phase of one worker needs; all of it outlives the worker's `HttpSessions`.
 struct HttpContext {
     net::Loop& loop;
-    const UpgradeRules& rules;  ///< shared by all workers
+    const UpgradeRules& rules;                                     ///< shared by all workers
     const std::vector<std::shared_ptr<const StaticFiles>>& files;  ///< by route, shared by all workers
     config::TimeoutSettings timeouts;
     WorkerCounters& counters;

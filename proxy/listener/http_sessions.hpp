@@ -19,9 +19,9 @@ class HttpSessions {
     /// Reads requests from a new client. `peer_address` as in `Upgraded`.
     void serve(net::UniqueFd fd, std::string peer_address, ConnectionTicket ticket);
 
-    /// Answers a client and closes its socket, slowly enough for it to read the answer (at most a second, or 64 KiB that
-    /// it still sends). Counts the refusal. A client without a ticket, so beyond the limits, is answered only if not too
-    /// many others like it are being answered.
+    /// Answers a client and closes its socket, slowly enough for it to read the answer (at most a second, or 64 KiB
+    /// that it still sends). Counts the refusal. A client without a ticket, so beyond the limits, is answered only if
+    /// not too many others like it are being answered.
     void refuse(net::UniqueFd fd, Refusal refusal, ConnectionTicket ticket);
 
     /// Closes all of them and takes no more. `on_empty` is called once none is left, maybe before this returns.

@@ -10,8 +10,8 @@
 namespace trunkline::proxy {
 
 /// Where clients arrive: takes them from one listening socket of one worker (each worker has its own, on one address)
-/// and gives them to the worker's HttpSessions. Owned by its worker, on its loop. Like everything that waits on a loop it
-/// is destroyed only when the loop runs no more.
+/// and gives them to the worker's HttpSessions. Owned by its worker, on its loop. Like everything that waits on a loop
+/// it is destroyed only when the loop runs no more.
 ///
 /// Over the accept rate, or when the process is out of descriptors, it pauses: clients wait in the kernel's queue.
 class Listener {
@@ -20,8 +20,8 @@ class Listener {
     static constexpr int kMaxBatch = 64;
 
     /// `socket` opened with PortSharing::shared where there are several workers.
-    Listener(net::Loop& loop, net::ListenSocket socket, const config::LimitSettings& limits, ConnectionLimits& admission,
-             HttpSessions& sessions);
+    Listener(net::Loop& loop, net::ListenSocket socket, const config::LimitSettings& limits,
+             ConnectionLimits& admission, HttpSessions& sessions);
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
