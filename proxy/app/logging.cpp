@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <thread>
 
 namespace trunkline::proxy {
 namespace {
@@ -26,6 +27,8 @@ using config::LogLevel;
 
 constexpr std::size_t kQueueLines = 4096;
 constexpr std::chrono::milliseconds kPatience{200};
+constexpr std::chrono::seconds kFlushPatience{1};
+constexpr std::chrono::milliseconds kFlushPoll{1};
 // poll() promises room for this much without blocking on a pipe (POSIX: PIPE_BUF is at least 512, Linux has 4096).
 constexpr std::size_t kChunkBytes = 4096;
 
@@ -96,6 +99,8 @@ class PatientSink final : public spdlog::sinks::base_sink<spdlog::details::null_
     explicit PatientSink(int fd) : fd_(fd) {}
 
     std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
+    /// Lines that came here, written or dropped.
+    std::uint64_t handled() const noexcept { return handled_.load(std::memory_order_relaxed); }
 
   protected:
     void sink_it_(const spdlog::details::log_msg& message) override {
@@ -105,6 +110,7 @@ class PatientSink final : public spdlog::sinks::base_sink<spdlog::details::null_
         const std::size_t written = write({line.data(), line.size()});
         if (written > 0) mid_line_ = written < line.size();
         if (written < line.size()) dropped_.fetch_add(1, std::memory_order_relaxed);
+        handled_.fetch_add(1, std::memory_order_relaxed);
     }
     void flush_() override {}
 
@@ -129,6 +135,7 @@ class PatientSink final : public spdlog::sinks::base_sink<spdlog::details::null_
     bool is_stuck_ = false;  // the last wait was in vain: do not wait again for each line
     bool mid_line_ = false;  // a line was cut: the next one begins with a line's end
     std::atomic<std::uint64_t> dropped_{0};
+    std::atomic<std::uint64_t> handled_{0};
 };
 
 // What a Logging is made of: the queue, its thread and the sink.
@@ -143,6 +150,12 @@ class LogWriter {
         logger_->set_formatter(std::make_unique<LineFormatter>(format_));
         logger_->set_level(spdlog::level::trace);  // is_logged was asked before
     }
+
+    // The queue goes first: it writes what it holds and joins its thread while the logger that its lines refer to
+    // stands.
+    ~LogWriter() { pool_.reset(); }
+    LogWriter(const LogWriter&) = delete;
+    LogWriter& operator=(const LogWriter&) = delete;
 
     void write(LogLevel level, std::string_view message, LogFields fields) const {
         std::string line;
@@ -163,10 +176,19 @@ class LogWriter {
             append_value(line, value);
         }
         if (format_ == LogFormat::json) line += '}';
+        queued_.fetch_add(1, std::memory_order_relaxed);
         logger_->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
     }
 
     std::uint64_t dropped() const { return sink_->dropped() + pool_->overrun_counter(); }
+
+    // spdlog's own flush is one more item of the queue, which nobody can wait for.
+    void flush() const {
+        const auto goal = queued_.load(std::memory_order_relaxed);
+        const auto deadline = std::chrono::steady_clock::now() + kFlushPatience;
+        while (sink_->handled() + pool_->overrun_counter() < goal && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(kFlushPoll);
+    }
 
   private:
     void append_value(std::string& line, const LogValue& value) const {
@@ -181,8 +203,9 @@ class LogWriter {
 
     const LogFormat format_;
     const std::shared_ptr<PatientSink> sink_;
-    const std::shared_ptr<spdlog::details::thread_pool> pool_;  // its end writes what is queued, then joins
+    std::shared_ptr<spdlog::details::thread_pool> pool_;
     const std::shared_ptr<spdlog::async_logger> logger_;
+    mutable std::atomic<std::uint64_t> queued_{0};
 };
 
 // The one exception to "no globals": a line can come from anywhere, and a parameter for it everywhere says nothing.
@@ -213,6 +236,10 @@ bool is_logged(LogLevel level) noexcept {
 std::uint64_t dropped_log_lines() noexcept {
     const auto* writer = the_writer.load(std::memory_order_acquire);
     return writer == nullptr ? 0 : writer->dropped();
+}
+
+void flush_log() {
+    if (const auto* writer = the_writer.load(std::memory_order_acquire)) writer->flush();
 }
 
 void log(LogLevel level, std::string_view message, LogFields fields) {

@@ -64,6 +64,10 @@ bool is_logged(config::LogLevel level) noexcept;
 /// Lines lost since the Logging was made, 0 without one. Any thread.
 std::uint64_t dropped_log_lines() noexcept;
 
+/// Waits until the lines logged before were written or lost, at most a second: for those about to end the process
+/// without main's return (`_Exit`), whose last line says why. Any thread but a signal handler.
+void flush_log();
+
 /// Writes one line. `message` is a literal, what varies goes into `fields`: `log_info("link up", {{"lane", 2}})`.
 /// Never a payload, a token or a query that was not redacted (log_text.hpp). Nothing is formatted if the level is off.
 /// Any thread; never blocks.

@@ -104,9 +104,21 @@ TEST_CASE("Logging: a reader that is stuck costs lines, counted, and nobody wait
     CHECK(dropped_log_lines() == 0);
 }
 
+TEST_CASE("Logging: after a flush the line is out, although the log goes on", "[proxy][log]") {
+    Pipe pipe;
+    const Logging logging(settings(LogLevel::info, LogFormat::text), pipe.ends[1]);
+    for (int i = 0; i < 100; ++i) log_info("line");
+    log_error("last words");
+    flush_log();
+    const auto lines = pipe.lines();
+    REQUIRE(lines.size() == 101);
+    CHECK(lines.back().ends_with("error last words"));
+}
+
 TEST_CASE("Logging: without one nothing is logged", "[proxy][log]") {
     CHECK_FALSE(is_logged(LogLevel::error));
     log_error("nowhere");
+    flush_log();
     Pipe pipe;
     const Logging logging(settings(LogLevel::off, LogFormat::text), pipe.ends[1]);
     CHECK_FALSE(is_logged(LogLevel::error));
