@@ -64,12 +64,15 @@ Result<std::string> Core::listen(std::string_view address) {
         key_loaded_ = false;
         return errc::bad_link_key;
     }
-    const bool key_required = address.starts_with("tcp://") && !LinkListener::is_local(address);
-    auto listener = LinkListener::open(*loop_, address, [this, key_required](net::ByteStream stream) {
+    auto where = net::Endpoint::parse(address);
+    if (where && where.value().host == "localhost") where.value().host = "127.0.0.1";
+    if (!where || !where.value().is_numeric()) return errc::bad_address;
+    const bool key_required = !where.value().is_local();
+    if (key_required && key_.empty()) return errc::link_key_required;
+    auto listener = LinkListener::open(*loop_, where.value(), [this, key_required](net::ByteStream stream) {
         on_accepted(std::move(stream), key_required);
     });
     if (!listener) return listener.error();
-    if (key_required && key_.empty()) return errc::link_key_required;
     listeners_.push_back(std::move(listener).value());
     return listeners_.back()->address();
 }

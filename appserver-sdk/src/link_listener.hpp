@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "net/byte_stream.hpp"
+#include "net/listen_socket.hpp"
 #include "net/loop.hpp"
 
 #include <trunkline/error.hpp>
@@ -17,23 +18,27 @@ class LinkListener {
   public:
     using OnAccepted = std::function<void(net::ByteStream stream)>;
 
-    virtual ~LinkListener() = default;
+    LinkListener(net::Loop& loop, net::ListenSocket socket, OnAccepted on_accepted);
+    ~LinkListener();
     LinkListener(const LinkListener&) = delete;
     LinkListener& operator=(const LinkListener&) = delete;
 
     /// The address that a proxy can dial, with the port that was chosen.
-    virtual const std::string& address() const noexcept = 0;
+    std::string address() const { return socket_.local().to_string(); }
 
     /// Listens at `tcp://address:port` or `unix:///path`, see `AppServer::listen`.
-    static Result<std::unique_ptr<LinkListener>> open(net::Loop& loop, std::string_view address,
+    static Result<std::unique_ptr<LinkListener>> open(net::Loop& loop, const net::Endpoint& where,
                                                       OnAccepted on_accepted);
 
-    /// Whether links at this address are only made from this machine, so that they need no key. False for what is no
-    /// address at all.
-    static bool is_local(std::string_view address) noexcept;
+  private:
+    void wait();
+    void accept_all();
+    void wait_a_moment();
 
-  protected:
-    LinkListener() = default;
+    net::ListenSocket socket_;
+    net::Descriptor readable_;  // the socket's descriptor, which it does not own
+    net::Timer retry_;
+    const OnAccepted on_accepted_;
 };
 
 }  // namespace trunkline
