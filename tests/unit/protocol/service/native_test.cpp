@@ -79,6 +79,12 @@ TEST_CASE("Data: every boundary is the oracle's bytes, and comes back", "[protoc
             if (data.chan != Chan{chan} || data.kind != kind || data.payload != payload ||
                 data.redelivered != redelivered)
                 FAIL("chan " << chan << ", " << length << " bytes came back different");
+            // A byte behind the array sends it through the general reader instead of the plain one.
+            Expect<Data> general;
+            if (!decode(std::string(body_of(frame)) + '\xff', general) || general.seen != 1 ||
+                general.message.chan != data.chan || general.message.kind != kind ||
+                general.message.payload.size() != length)
+                FAIL("chan " << chan << ", " << length << " bytes: two readers do not agree");
             char header[kMaxDataHeader];
             const auto size = encode_data_header(header, Chan{chan}, kind, length, redelivered);
             CHECK(size + length + redelivered == frame.size());

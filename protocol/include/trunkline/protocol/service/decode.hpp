@@ -11,6 +11,44 @@ namespace decoding {
 
 // `read` fills a message from its fields; the caller looks at `fields.error()` behind it.
 
+/// Data in the form that encoders here give it, which is nearly every frame there is: three elements, a payload that
+/// ends the body. False: it is something else, or not well formed; then the general reader decides.
+inline bool read_plain_data(Bytes body, Data& message) noexcept {
+    const char* at = body.data();
+    const char* const end = at + body.size();
+    const auto number = [&at, end](unsigned power, std::uint64_t& value) {
+        const std::size_t width = std::size_t{1} << power;
+        if (static_cast<std::size_t>(end - at) < width) return false;
+        value = wire::load(at, width);
+        at += width;
+        return true;
+    };
+    if (body.size() < 4 || at[0] != '\x93' || at[1] != static_cast<char>(Data::kType)) return false;
+    auto lead = static_cast<unsigned char>(at[2]);
+    at += 3;
+    std::uint64_t value = lead;
+    if (lead >= wire::kFixMap) {
+        if (lead < wire::kUint8 || lead > wire::kUint64 || !number(lead - wire::kUint8, value)) return false;
+    }
+    message.chan = Chan{value};
+    if (at == end) return false;
+    lead = static_cast<unsigned char>(*at++);
+    if (lead >= wire::kStr8 && lead <= wire::kStr32) {
+        message.kind = PayloadKind::text;
+        if (!number(lead - wire::kStr8, value)) return false;
+    } else if (lead >= wire::kBin8 && lead <= wire::kBin32) {
+        message.kind = PayloadKind::binary;
+        if (!number(lead - wire::kBin8, value)) return false;
+    } else if ((lead & 0xe0) == wire::kFixStr) {
+        message.kind = PayloadKind::text;
+        value = lead & 0x1f;
+    } else {
+        return false;
+    }
+    message.payload = Bytes(at, static_cast<std::size_t>(end - at));
+    return message.payload.size() == value;
+}
+
 inline void read(Fields& fields, Data& message) noexcept {
     message.chan = Chan{fields.uint64()};
     message.payload = fields.payload(message.kind);
@@ -100,14 +138,15 @@ Result<void> decode_as(Fields fields, Sink& sink) {
 template <class Sink>
 Result<void> decode(Bytes body, Sink& sink) {
     using decoding::decode_as;
+    if (Data data; decoding::read_plain_data(body, data)) return decoding::hand_over(sink, data);
     Reader in(body);
     const std::uint32_t elements = in.array();
     if (in.ok() && elements == 0) return errc::missing_field;
     const auto type = in.integer<std::uint32_t>();
     if (!in.ok()) return in.error();
     const Fields fields(in, elements - 1);
-    if (type == Data::kType) return decode_as<Data>(fields, sink);
     switch (type) {
+        case Data::kType: return decode_as<Data>(fields, sink);
         case HandshakeRequest::kType: return decode_as<HandshakeRequest>(fields, sink);
         case HandshakeResponse::kType: return decode_as<HandshakeResponse>(fields, sink);
         case Ping::kType: return decode_as<Ping>(fields, sink);

@@ -40,11 +40,21 @@ inline constexpr unsigned char kMap16 = 0xde;
 inline constexpr unsigned char kMap32 = 0xdf;
 inline constexpr unsigned char kNegativeFixInt = 0xe0;
 
-/// `width` bytes, most significant first.
-inline std::uint64_t load(const char* at, std::size_t width) noexcept {
+template <std::size_t Width>
+std::uint64_t load(const char* at) noexcept {
     std::uint64_t value = 0;
-    for (std::size_t i = 0; i < width; ++i) value = value << 8 | static_cast<unsigned char>(at[i]);
+    for (std::size_t i = 0; i < Width; ++i) value = value << 8 | static_cast<unsigned char>(at[i]);
     return value;
+}
+
+/// `width` bytes (1, 2, 4 or 8), most significant first.
+inline std::uint64_t load(const char* at, std::size_t width) noexcept {
+    switch (width) {
+        case 1: return load<1>(at);
+        case 2: return load<2>(at);
+        case 4: return load<4>(at);
+        default: return load<8>(at);
+    }
 }
 
 inline char* store(char* at, std::uint64_t value, std::size_t width) noexcept {
