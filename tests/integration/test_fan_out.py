@@ -63,13 +63,13 @@ class FanOut(Scenario):
         for do, fields in (("exists", {"connection": b2.connection_id}), ("user-exists", {"user": "anna"}),
                            ("group-exists", {"group": "blue"})):
             self.assertEqual((await self.command(a1, do, **fields))["status"], "ok", do)
-        self.assertEqual((await self.command(a1, "user-exists", user="nobody"))["status"], "not_found")
-        self.assertEqual((await self.command(a1, "group-exists", group="none"))["status"], "not_found")
+        self.assertEqual((await self.command(a1, "user-exists", user="nobody"))["status"], "not found")
+        self.assertEqual((await self.command(a1, "group-exists", group="none"))["status"], "not found")
         await self.command(a1, "close-other", connection=b2.connection_id, code=4001, reason="you")
         self.assertEqual(await self.closed(b2), (4001, "you"))
         await self.command(a1, "close-user", user="anna", code=4002, reason="user")
         self.assertEqual(await self.closed(anna), (4002, "user"))
-        self.assertEqual((await self.command(a1, "user-exists", user="anna"))["status"], "not_found")
+        self.assertEqual((await self.command(a1, "user-exists", user="anna"))["status"], "not found")
         self.assertEqual((await self.command(b1, "join", group="green"))["status"], "ok")
         await self.command(a2, "close-group", group="green", code=4003, reason="group")
         self.assertEqual(await self.closed(b1), (4003, "group"))

@@ -95,7 +95,7 @@ class Ends(Scenario):
                 break
             await asyncio.sleep(0.02)
         self.assertEqual((stats["disconnects"], stats["connections"], stats["proxies_lost"]), (20, 1, 1))
-        self.assertEqual(stats["last_end"]["by"], "proxy_lost")
+        self.assertEqual(stats["last_end"]["by"], "proxy lost")
 
     async def test_an_app_server_that_stops_sends_its_clients_to_another(self):
         apps = [self.app("app-a"), self.app("app-b")]

@@ -30,6 +30,7 @@ class Process:
                                        preexec_fn=_die_with_parent, start_new_session=new_group)
         self.pid = self._child.pid
         self.was_killed = False
+        self.good_exit_codes = {0}
 
     def is_running(self):
         return self._child.poll() is None

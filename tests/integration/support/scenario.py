@@ -103,7 +103,7 @@ class Scenario(unittest.IsolatedAsyncioTestCase):
                 if process.is_running():
                     process.go_on()
                     code = process.stop()
-                    if code != 0:
+                    if code not in process.good_exit_codes:
                         wrong.append(f"{process.name} ended with {code}")
                 report = process.sanitizer_report()
                 if report:

@@ -2,6 +2,7 @@
 import http.client
 import json
 import pathlib
+import signal
 import socket
 import string
 
@@ -99,6 +100,7 @@ class _Balancer(Process):
         self.config_path = directory / f"{name}.conf"
         self.config_path.write_text(text)
         super().__init__(name, [a.replace("CONFIG", str(self.config_path)) for a in argv], directory)
+        self.good_exit_codes = {0, -signal.SIGTERM, 128 + signal.SIGTERM}  # HAProxy lets the signal end it
         wait_until(self._listens, f"{name} listens")
 
     def _listens(self):
