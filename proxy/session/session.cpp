@@ -256,7 +256,7 @@ void Session::on_app_pause(bool on) {
 
 void Session::on_lane_room() {
     if (close_untold_) {
-        tell_app_closed();
+        tell_app_closed({});
         if (!close_untold_ && state_ == State::closed) leave_table();
         return;
     }
@@ -423,7 +423,7 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
     const bool was_asking = state_ == State::asking;
     state_ = State::closing;
     since_ = {};
-    if (info.by != ClosedBy::app) tell_app_closed();
+    if (info.by != ClosedBy::app) tell_app_closed(text);
     if (!close_untold_ && binding_.lane != nullptr) binding_.lane->forget(binding_.chan);
     if (was_asking) {
         const unsigned status = why == CloseReason::refused_by_app ? code : why == CloseReason::protocol_error ? 400u : 503u;
@@ -441,12 +441,13 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
     end_client_side(why, code, text);
 }
 
-/// Close for the app, behind all that this client has sent; if the lane has no room even for that, when it has.
-void Session::tell_app_closed() {
+/// Close for the app, behind all that this client has sent; if the lane has no room even for that, when it has, and
+/// then without the reason, which is nowhere kept.
+void Session::tell_app_closed(Bytes reason) {
     if (binding_.lane == nullptr) return;
     protocol::Buffer frame;
     const auto by = static_cast<protocol::CloseBy>(describe(why_).by);
-    append(frame, protocol::Close{binding_.chan, close_code_, {}, by});
+    append(frame, protocol::Close{binding_.chan, close_code_, reason, by});
     close_untold_ = !binding_.lane->send_control(frame);
     if (close_untold_) {
         binding_.lane->wait(*this);

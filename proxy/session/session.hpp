@@ -128,7 +128,7 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
     void flush();
     void tell_backlog();
 
-    void tell_app_closed();
+    void tell_app_closed(protocol::Bytes reason);
     void end_client_side(CloseReason why, std::uint16_t code, protocol::Bytes text);
     void finish();
     void leave_table();
