@@ -5,6 +5,8 @@
 
 #include <boost/asio/error.hpp>
 
+#include <string_view>
+
 namespace trunkline::proxy {
 namespace {
 
@@ -92,7 +94,8 @@ Listener::Taken Listener::take_one() {
     if (const auto* reason = std::get_if<RefuseReason>(&admitted)) {
         sessions_.refuse(std::move(client.fd), over_limit(*reason), {});
     } else {
-        sessions_.serve(std::move(client.fd), std::move(client.peer.host),
+        constexpr std::string_view kScheme = "tcp://";
+        sessions_.serve(std::move(client.fd), client.peer.to_string().substr(kScheme.size()),
                         std::get<ConnectionTicket>(std::move(admitted)));
     }
     return Taken::one;

@@ -12,7 +12,7 @@ namespace trunkline::proxy {
 struct Upgraded {
     net::UniqueFd fd;  ///< connected, non-blocking, watched by nobody
     UpgradeRequest request;
-    std::string peer_address;  ///< numeric, without the port
+    std::string peer_address;  ///< `address:port`, an IPv6 address in brackets
     ConnectionTicket ticket;   ///< to be kept as long as the socket
 };
 
