@@ -41,6 +41,8 @@ trap 'stop' EXIT
 trap 'echo; step "stopping"; stop; exit 0' INT TERM HUP
 
 step "starting the app servers and the proxy"
+# Each in a process group of its own: Ctrl-C comes here alone, and one signal drains where a second would end at once.
+set -m
 "$bin"/trunkline-example-chat --listen "unix://$dir/chat.sock" &
 pids+=($!)
 "$bin"/trunkline-example-echo --listen "unix://$dir/echo.sock" &
@@ -50,6 +52,7 @@ pids+=($!)
     --set "upstreams.chat.app_servers.0=unix://$dir/chat.sock" \
     --set "upstreams.echo.app_servers.0=unix://$dir/echo.sock" &
 pids+=($!)
+set +m
 
 ready() { (exec 3<>"/dev/tcp/127.0.0.1/$admin_port" && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && head -n1 <&3 | grep -q ' 200') 2>/dev/null; }
 for _ in $(seq 100); do

@@ -31,14 +31,15 @@ class Demo(Scenario):
         return "Ctrl-C" in self.demo.log()
 
     def started_processes(self):
-        return [pid for pid in os.listdir("/proc") if pid.isdigit() and self.group_of(pid) == self.demo.pid]
-
-    @staticmethod
-    def group_of(pid):
-        try:
-            return os.getpgid(int(pid))
-        except ProcessLookupError:
-            return 0
+        """Everything that was started with the demo's directory of sockets."""
+        found = []
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if f"{self.directory}/trunkline-demo" in (process / "cmdline").read_text():
+                    found.append(process.name)
+            except OSError:
+                pass
+        return found
 
     async def test_two_tabs_chat_with_each_other(self):
         browser = self.start(Browser, "chromium")
@@ -67,6 +68,7 @@ class Demo(Scenario):
         self.assertEqual(again.wait(), 1)
         self.assertIn(f"port {self.port} is taken", again.log())
         again.was_killed = True
+        self.assertEqual(len(self.started_processes()), 3)
         os.killpg(self.demo.pid, signal.SIGINT)
         self.assertEqual((await self.closed(client))[0], 1012)
         self.assertEqual(self.demo.wait(), 0)
