@@ -329,6 +329,8 @@ TEST_CASE("Lane: when an Ack is due", "[protocol][lane]") {
         const std::size_t less = GENERATE(1, 0);
         REQUIRE(it.receive(frame_of(kAckEvery - less)));
         CHECK(due(kStart) == (less == 0));
+        CHECK(write_all(it.lane).empty() == (less != 0));
+        CHECK_FALSE(due(kStart));  // told once
     }
     SECTION("never while detached") {
         REQUIRE(it.receive(frame_of(kAckEvery)));
@@ -336,6 +338,13 @@ TEST_CASE("Lane: when an Ack is due", "[protocol][lane]") {
         CHECK_FALSE(due(kStart + 1h));
         CHECK_FALSE(it.lane.ack_deadline());
         CHECK(offered(it.lane, kStart + 1h).empty());
+    }
+    SECTION("not for what Attach has said") {
+        REQUIRE(it.receive(frame_of(kAckEvery)));
+        it.lane.detach();
+        REQUIRE(it.lane.attach(0, 1 << 20, kStart + 1s));
+        CHECK_FALSE(due(kStart + 2s));
+        CHECK(it.lane.ack_deadline() == kStart + 6s);
     }
     SECTION("not for what only waits") {
         it.handler.room = 0;
@@ -474,4 +483,16 @@ TEST_CASE("Lane: a new link goes on at the byte the peer names, if it is a bound
     CHECK(write_all(it.lane) == all.substr(row.received));
     REQUIRE(it.receive(frame_of(50)));
     CHECK(it.lane.received() == 50);
+}
+
+TEST_CASE("Lane: a new link begins with a frame boundary and the limit of before", "[protocol][lane]") {
+    Fixture it({}, Lane::Side::proxy, 201);
+    for (const char fill : {'a', 'b', 'c', 'd'}) it.lane.append(frame_of(100, fill));
+    offered(it.lane);
+    it.lane.written(250);
+    it.lane.append_unsequenced(bye());  // would go behind c
+    it.lane.detach();
+    REQUIRE(it.lane.attach(100, 0, kStart));
+    it.lane.append_unsequenced(bye());
+    CHECK(write_all(it.lane) == bye() + frame_of(100, 'b') + frame_of(100, 'c'));
 }
