@@ -5,7 +5,7 @@
 #include "config/loader.hpp"
 #include "proxy/app/application.hpp"
 #include "proxy/app/command_line.hpp"
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 
 extern char** environ;
 

@@ -1,7 +1,7 @@
 #include "proxy/app/admin.hpp"
 
 #include "net/asio.hpp"
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>

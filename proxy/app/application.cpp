@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "net/link/link_handshake.hpp"
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 #include "proxy/app/signals.hpp"
 
 namespace trunkline::proxy {

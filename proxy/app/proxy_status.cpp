@@ -1,6 +1,6 @@
 #include "proxy/app/proxy_status.hpp"
 
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 
 #include <utility>
 

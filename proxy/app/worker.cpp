@@ -5,7 +5,7 @@
 #include <exception>
 #include <stdexcept>
 
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
 
 namespace trunkline::proxy {
@@ -68,6 +68,7 @@ void Worker::run() {
     } catch (const std::exception& e) {
         // A worker that went on without knowing its own state could lose messages in silence.
         log_error("worker failed", {{"why", e.what()}});
+        flush_log();
         std::_Exit(1);
     }
 }

@@ -1,6 +1,6 @@
 #include "proxy/listener/http_sessions.hpp"
 
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 

@@ -1,6 +1,6 @@
 #include "proxy/listener/listener.hpp"
 
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
 
 #include <boost/asio/error.hpp>

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
 #include "proxy/listener/upgrade_sink.hpp"
 #include "proxy/upstream/lane_pool.hpp"

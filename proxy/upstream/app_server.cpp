@@ -1,6 +1,6 @@
 #include "proxy/upstream/app_server.hpp"
 
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 #include "proxy/upstream/from_app.hpp"
 #include "proxy/upstream/upstream.hpp"
 

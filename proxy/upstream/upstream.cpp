@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "net/resolve.hpp"
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 #include "proxy/listener/upgrade.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 

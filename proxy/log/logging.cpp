@@ -1,6 +1,6 @@
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 
-#include "proxy/app/log_text.hpp"
+#include "proxy/log/log_text.hpp"
 
 #include <poll.h>
 #include <spdlog/async_logger.h>

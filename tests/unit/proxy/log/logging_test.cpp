@@ -1,4 +1,4 @@
-#include "proxy/app/logging.hpp"
+#include "proxy/log/logging.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "proxy/app/log_text.hpp"
+#include "proxy/log/log_text.hpp"
 
 #include <algorithm>
 #include <array>
