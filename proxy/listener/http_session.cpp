@@ -75,6 +75,12 @@ void HttpSession::close() {
     socket_.close(ignored);
 }
 
+void HttpSession::abandon() {
+    deadline_.cancel();
+    ticket_ = ConnectionTicket();
+    pass_.release();
+}
+
 HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
     const Head head = co_await read_head();
     if (head == Head::gone) co_return Next::end;

@@ -49,6 +49,9 @@ class HttpSession
     /// Makes all that is awaited fail at once. Any number of times.
     void close();
 
+    /// Gives back what is not its own, because the loop will run no more and its frame only goes with the loop.
+    void abandon();
+
   private:
     enum class Next { request, end };
     enum class Head {

@@ -37,6 +37,14 @@ void log_escaped(const std::exception_ptr& escaped) {
 
 HttpSessions::HttpSessions(const HttpContext& context) : context_(context), without_ticket_(limit_of_refusals()) {}
 
+HttpSessions::~HttpSessions() {
+    while (!sessions_.empty()) {
+        HttpSession& session = sessions_.front();
+        sessions_.pop_front();
+        session.abandon();
+    }
+}
+
 void HttpSessions::serve(net::UniqueFd fd, std::string peer_address, ConnectionTicket ticket) {
     auto session = make(std::move(fd), std::move(peer_address), std::move(ticket));
     if (!session) return;

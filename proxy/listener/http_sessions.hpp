@@ -13,6 +13,7 @@ namespace trunkline::proxy {
 class HttpSessions {
   public:
     explicit HttpSessions(const HttpContext& context);
+    ~HttpSessions();
     HttpSessions(const HttpSessions&) = delete;
     HttpSessions& operator=(const HttpSessions&) = delete;
 

@@ -33,11 +33,12 @@ class HttpFixture : public UpgradeSink {
         timeouts.request_head = std::chrono::seconds(20);
     }
     ~HttpFixture() override {
+        std::filesystem::remove_all(directory_);
         if (listener_) listener_->stop();
+        if (is_abandoned) return;
         bool is_empty = !sessions_;
         if (sessions_ && !stopped_) sessions_->stop([&] { is_empty = true; });
         CHECK((stopped_ || run_until(loop, [&] { return is_empty; })));
-        std::filesystem::remove_all(directory_);
     }
 
     /// Begins to listen, with what the public members say.
@@ -71,6 +72,7 @@ class HttpFixture : public UpgradeSink {
     config::LimitSettings limits;
     WorkerCounters counters{std::vector<std::string>{"app"}};
     std::vector<Upgraded> upgraded;
+    bool is_abandoned = false;  ///< ends without waiting for its sessions
 
   private:
     void on_upgrade(Upgraded client) override { upgraded.push_back(std::move(client)); }

@@ -249,3 +249,17 @@ TEST_CASE("HttpSession: the sink may refuse what it was given", "[proxy][listene
     client.close();
     CHECK(run_until(proxy.loop, [&] { return proxy.admission().open() == 0; }));
 }
+
+TEST_CASE("HttpSession: clients that are left when the loop runs no more go with it", "[proxy][listener][http]") {
+    HttpFixture proxy(HttpFixture::kBigBytes);
+    proxy.start();
+    auto silent = proxy.connect();
+    auto reader = proxy.connect();
+    reader.send("GET /big.txt HTTP/1.1\r\nHost: a\r\n\r\n");
+    auto refused = proxy.connect();
+    refused.send("GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+    REQUIRE(run_until(proxy.loop, [&] { return proxy.refused(RefuseReason::no_route) == 1; }));
+    auto waiting = proxy.connect();  // is taken when the listener stops, and never begins
+    if (GENERATE(false, true)) proxy.sessions().stop([] {});
+    proxy.is_abandoned = true;
+}
