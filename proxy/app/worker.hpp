@@ -12,6 +12,7 @@
 #include "proxy/listener/listener.hpp"
 #include "proxy/metrics/counters.hpp"
 #include "proxy/session/session.hpp"
+#include "proxy/session/session_table.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 namespace trunkline::proxy {

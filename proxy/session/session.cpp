@@ -6,11 +6,9 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 
-#include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
-#include "proxy/listener/upgrade_sink.hpp"
+#include "proxy/log/logging.hpp"
 #include "proxy/upstream/lane_pool.hpp"
 #include "proxy/upstream/upstream.hpp"
 #include "trunkline/protocol/service/encode.hpp"
@@ -44,24 +42,6 @@ CloseReason reason_of(websocket::ReadFailure failure) {
     }
 }
 
-/// The same for a connection that never opened.
-RefuseReason refuse_reason(CloseReason why) {
-    switch (why) {
-        case CloseReason::refused_by_app: return RefuseReason::refused_by_app;
-        case CloseReason::ask_timeout: return RefuseReason::ask_timeout;
-        case CloseReason::app_server_lost:
-        case CloseReason::app_server_stopping: return RefuseReason::app_server_lost;
-        case CloseReason::no_app_server: return RefuseReason::no_app_server;
-        case CloseReason::draining: return RefuseReason::draining;
-        case CloseReason::client_gone:
-        case CloseReason::client_reset: return RefuseReason::client_gone;
-        case CloseReason::protocol_error: return RefuseReason::bad_request;
-        default: return RefuseReason::internal_error;
-    }
-}
-
-constexpr unsigned kRetryAfterSeconds = 1;
-
 }  // namespace
 
 /// What the frame reader hands over while one chunk is read.
@@ -81,12 +61,6 @@ struct Session::Incoming {
     void on_pong(Bytes) {}  // any byte shows that the client lives
     void on_close(std::uint16_t code, Bytes reason) { session.on_client_close(code, reason); }
     bool stopped() const { return session.state_ == State::closed; }
-};
-
-/// What only the time between Open and Accept needs.
-struct Session::Asking {
-    UpgradeRequest request;
-    Opened opened;
 };
 
 Session::Session(SessionHome& home, Upstream& upstream, const config::RouteSettings& route)
@@ -265,238 +239,6 @@ void Session::on_lane_room() {
     go_on(PauseReason::lane_full);
 }
 
-// --- To the client ---
-
-Outbox& Session::outbox() {
-    if (!outbox_) {
-        outbox_ = home_.outboxes.take();
-        progress_ = home_.loop.now();
-    }
-    return *outbox_;
-}
-
-bool Session::make_room(std::size_t bytes) {
-    const std::size_t limit = home_.settings.limits.outbox_bytes;
-    if (!outbox_ || outbox_->bytes() + bytes <= limit) return true;
-    flush();  // much may have come in this turn for a client that keeps up
-    if (state_ != State::open) return false;
-    if (!outbox_ || outbox_->bytes() + bytes <= limit) return true;
-    home_.counters.drops(DropReason::outbox_discarded).add();  // this one; what waits is counted when it goes
-    close(CloseReason::outbox_full);
-    return false;
-}
-
-void Session::queued(std::size_t before, std::size_t payload_bytes) {
-    const std::size_t bytes = outbox_->bytes();
-    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(bytes - before));
-    if (payload_bytes != 0 || before != bytes) last_message_ = home_.loop.now();
-    const bool over = bytes > home_.settings.limits.outbox_bytes / 4;
-    if (over && !backlog_) {
-        flush();
-        if (state_ != State::open) return;
-        if (outbox_ && outbox_->bytes() > home_.settings.limits.outbox_bytes / 4 && !backlog_) {
-            backlog_ = true;
-            tell_backlog();
-        }
-    }
-    home_.loop.touch(*this);
-}
-
-void Session::deliver(PayloadKind kind, Bytes payload) {
-    if (state_ != State::open) {
-        home_.counters.drops(DropReason::client_closing).add();
-        return;
-    }
-    if (!make_room(payload.size())) return;
-    char header[websocket::kMaxServerHeader];
-    const auto opcode = kind == PayloadKind::text ? websocket::Opcode::text : websocket::Opcode::binary;
-    const std::size_t n = websocket::write_header(header, opcode, payload.size());
-    Outbox& out = outbox();
-    const std::size_t before = out.bytes();
-    out.append({header, n}, payload);
-    home_.counters.count_message(Direction::to_client, payload.size());
-    queued(before, payload.size());
-}
-
-void Session::deliver(const net::SharedBytes& frame, std::size_t payload_bytes) {
-    if (state_ != State::open) {
-        home_.counters.drops(DropReason::client_closing).add();
-        return;
-    }
-    if (!make_room(frame.size())) return;
-    Outbox& out = outbox();
-    const std::size_t before = out.bytes();
-    out.append(frame);
-    home_.counters.count_message(Direction::to_client, payload_bytes);
-    queued(before, payload_bytes);
-}
-
-void Session::on_turn_end() {
-    if (state_ == State::closed) return;
-    flush();
-}
-
-void Session::flush() {
-    if (outbox_ && can_write_) {
-        const std::size_t before = outbox_->bytes();
-        std::array<Bytes, net::ByteStream::kMaxPieces> pieces;
-        while (const std::size_t count = outbox_->gather(pieces)) {
-            const auto out = stream_.write_some({pieces.data(), count});
-            if (out.status == IoResult::Status::failed) {
-                home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
-                if (state_ == State::closing) return finish();
-                return close(CloseReason::client_reset);
-            }
-            if (out.status == IoResult::Status::would_block) {
-                can_write_ = false;
-                wake_by(progress_ + home_.settings.timeouts.write_progress);
-                break;
-            }
-            outbox_->written(out.bytes);
-            progress_ = home_.loop.now();
-        }
-        home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
-        if (outbox_->empty()) home_.outboxes.give_back(std::move(outbox_));
-    }
-    if (backlog_ && (!outbox_ || outbox_->bytes() < home_.settings.limits.outbox_bytes / 8)) {
-        backlog_ = false;
-        tell_backlog();
-    }
-    if (state_ == State::closing && !outbox_) {
-        if (close_seen_) return finish();
-        if (since_ == Clock::time_point{}) {  // the close frame is out: the client has so long to answer
-            since_ = home_.loop.now();
-            wake_by(since_ + home_.settings.timeouts.close);
-        }
-    }
-}
-
-void Session::tell_backlog() {
-    if (state_ != State::open || backlog_ == backlog_told_) return;
-    protocol::Buffer frame;
-    append(frame, protocol::Backlog{binding_.chan, backlog_});
-    if (binding_.lane->send_control(frame)) {
-        backlog_told_ = backlog_;
-    } else {
-        binding_.lane->wait(*this);
-    }
-}
-
-// --- Ends ---
-
-void Session::on_app_close(std::uint16_t code, Bytes reason) {
-    if (state_ == State::asking) {
-        close(CloseReason::refused_by_app, code >= 400 && code <= 499 ? code : std::uint16_t{403}, reason);
-    } else {
-        close(CloseReason::app_closed, websocket::may_be_sent(code) ? code : std::uint16_t{1000}, reason);
-    }
-}
-
-void Session::on_pool_ended(CloseReason why) {
-    binding_ = {};  // nobody is left to be told
-    close_untold_ = false;
-    if (state_ == State::closed) return leave_table();  // it was here only to tell the app
-    close(why);
-}
-
-void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
-    if (state_ == State::closing || state_ == State::closed) return;
-    const CloseReasonInfo& info = describe(why);
-    if (code == 0) code = info.code;
-    if (text.empty() && why != CloseReason::client_closed && why != CloseReason::app_closed) text = info.text;
-
-    why_ = why;
-    close_code_ = code;
-    if (is_in_directory()) {
-        upstream_.directory().remove(*this);
-        upstream_.counters().connections.add(-1);
-        home_.counters.closes(why).add();
-        log_debug("connection closed", {{"connection", connection_id().to_string()},
-                                        {"upstream", upstream_.name()},
-                                        {"by", to_string(info.by)},
-                                        {"reason", info.label},
-                                        {"code", code}});
-    } else {
-        home_.counters.refused(refuse_reason(why)).add();
-    }
-
-    const bool was_asking = state_ == State::asking;
-    state_ = State::closing;
-    since_ = {};
-    if (info.by != ClosedBy::app) tell_app_closed(text);
-    if (!close_untold_ && binding_.lane != nullptr) binding_.lane->forget(binding_.chan);
-    if (was_asking) {
-        const unsigned status = why == CloseReason::refused_by_app ? code : why == CloseReason::protocol_error ? 400u : 503u;
-        asking_.reset();
-        close_seen_ = true;
-        if (why == CloseReason::client_gone || why == CloseReason::client_reset) return finish();
-        const Refusal refusal =
-            status == 503 ? unavailable(refuse_reason(why), std::string(text), kRetryAfterSeconds)
-                          : Refusal{refuse_reason(why), status, std::string(text), {}, false};
-        outbox().append_answer(refusal_answer(refusal));
-        home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
-        home_.loop.touch(*this);
-        return;
-    }
-    end_client_side(why, code, text);
-}
-
-/// Close for the app, behind all that this client has sent; if the lane has no room even for that, when it has, and
-/// then without the reason, which is nowhere kept.
-void Session::tell_app_closed(Bytes reason) {
-    if (binding_.lane == nullptr) return;
-    protocol::Buffer frame;
-    const auto by = static_cast<protocol::CloseBy>(describe(why_).by);
-    append(frame, protocol::Close{binding_.chan, close_code_, reason, by});
-    close_untold_ = !binding_.lane->send_control(frame);
-    if (close_untold_) {
-        binding_.lane->wait(*this);
-    } else {
-        binding_.lane->forget(binding_.chan);
-    }
-}
-
-void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
-    if (why == CloseReason::client_gone || why == CloseReason::client_reset || why == CloseReason::write_stalled) {
-        return finish();
-    }
-    if (why == CloseReason::outbox_full && outbox_) {
-        const std::size_t before = outbox_->bytes();
-        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->drop_unbegun());
-        home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
-    }
-    protocol::Buffer frame;
-    websocket::append_close(frame, code, text);
-    Outbox& out = outbox();
-    out.append(frame, {});
-    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
-    close_seen_ = why == CloseReason::client_closed;
-    wake_by(next_deadline(home_.loop.now()));
-    if (readable_ && paused_.is_paused()) home_.loop.poller().again(token_);  // its answer may be behind what was not read
-    home_.loop.touch(*this);
-}
-
-/// The socket goes now; the session stays until the app was told.
-void Session::finish() {
-    if (outbox_) {
-        home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(outbox_->bytes()));
-        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->frames());
-        home_.outboxes.give_back(std::move(outbox_));
-    }
-    state_ = State::closed;
-    home_.loop.poller().remove(token_);
-    stream_.close();
-    ticket_ = {};
-    deadline_.cancel();
-    if (!close_untold_) leave_table();
-}
-
-void Session::leave_table() {
-    if (binding_.lane != nullptr) binding_.lane->stop_waiting(*this);
-    binding_.lane = nullptr;
-    home_.loop.bury(home_.sessions.remove(*this));
-}
-
 // --- Deadlines ---
 
 void Session::wake_by(Clock::time_point when) {
@@ -550,25 +292,6 @@ void Session::on_deadline(Clock::time_point now) {
         }
     }
     wake_by(next_deadline(now));
-}
-
-// --- SessionTable ---
-
-Session& SessionTable::add(std::unique_ptr<Session> session) {
-    session->table_index_ = static_cast<std::uint32_t>(sessions_.size());
-    sessions_.push_back(std::move(session));
-    return *sessions_.back();
-}
-
-std::unique_ptr<Session> SessionTable::remove(Session& session) {
-    const auto index = session.table_index_;
-    auto out = std::move(sessions_[index]);
-    if (index + 1 != sessions_.size()) {
-        sessions_[index] = std::move(sessions_.back());
-        sessions_[index]->table_index_ = index;
-    }
-    sessions_.pop_back();
-    return out;
 }
 
 }  // namespace trunkline::proxy

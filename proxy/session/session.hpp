@@ -12,7 +12,7 @@
 #include "net/pause.hpp"
 #include "net/shared_bytes.hpp"
 #include "proxy/directory/directory.hpp"
-#include "proxy/listener/connection_limits.hpp"
+#include "proxy/listener/upgrade_sink.hpp"
 #include "proxy/metrics/counters.hpp"
 #include "proxy/session/close_reason.hpp"
 #include "proxy/session/outbox.hpp"
@@ -24,8 +24,6 @@ namespace trunkline::proxy {
 class PoolLane;
 class SessionTable;
 class Upstream;
-struct Upgraded;
-struct UpgradeRequest;
 
 /// What all sessions of a worker share. Owned by the worker, outlives them.
 struct SessionHome {
@@ -99,7 +97,6 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
   private:
     friend class SessionTable;
     struct Incoming;
-    struct Asking;
 
     enum class State : std::uint8_t {
         asking,   // the upgrade waits for the app's answer; nothing may come from the client
@@ -108,6 +105,12 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
         closed,   // the socket is closed; here until the app can be told, or the turn ends
     };
     enum class PauseReason : std::uint8_t { lane_full, app };
+
+    /// What only the time between Open and Accept needs.
+    struct Asking {
+        UpgradeRequest request;
+        Opened opened;
+    };
 
     void on_ready(std::uint32_t events) override;
     void on_turn_end() override;
@@ -164,20 +167,6 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
     net::Clock::time_point progress_{};      // the client took bytes, or there was nothing to take
     net::Clock::time_point wake_ = net::Clock::time_point::max();
     net::MemberHook<&Session::on_deadline> deadline_{*this};
-};
-
-/// The sessions of one worker. Owns them.
-class SessionTable {
-  public:
-    Session& add(std::unique_ptr<Session> session);
-    /// Takes it out; the caller buries it.
-    std::unique_ptr<Session> remove(Session& session);
-
-    std::size_t size() const noexcept { return sessions_.size(); }
-    Session& at(std::size_t index) const noexcept { return *sessions_[index]; }
-
-  private:
-    std::vector<std::unique_ptr<Session>> sessions_;
 };
 
 }  // namespace trunkline::proxy

@@ -9,6 +9,7 @@
 
 #include "proxy/listener/http_session.hpp"
 #include "proxy/session/session.hpp"
+#include "proxy/session/session_table.hpp"
 #include "proxy/upstream/upstream.hpp"
 #include "tests/support/fake_app.hpp"
 #include "tests/unit/faults/faulty_io.hpp"

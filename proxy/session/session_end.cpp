@@ -1,0 +1,152 @@
+// How a session ends: what the app is told, what the client is told, and when the socket goes.
+#include "proxy/listener/http_answer.hpp"
+#include "proxy/log/logging.hpp"
+#include "proxy/session/session.hpp"
+#include "proxy/session/session_table.hpp"
+#include "proxy/upstream/lane_pool.hpp"
+#include "proxy/upstream/upstream.hpp"
+#include "trunkline/protocol/service/encode.hpp"
+#include "trunkline/protocol/websocket/frame_writer.hpp"
+
+namespace trunkline::proxy {
+
+using net::Clock;
+using protocol::Bytes;
+namespace websocket = protocol::websocket;
+
+namespace {
+
+/// The counter of a connection that ended before it had opened.
+RefuseReason refuse_reason(CloseReason why) {
+    switch (why) {
+        case CloseReason::refused_by_app: return RefuseReason::refused_by_app;
+        case CloseReason::ask_timeout: return RefuseReason::ask_timeout;
+        case CloseReason::app_server_lost:
+        case CloseReason::app_server_stopping: return RefuseReason::app_server_lost;
+        case CloseReason::no_app_server: return RefuseReason::no_app_server;
+        case CloseReason::draining: return RefuseReason::draining;
+        case CloseReason::client_gone:
+        case CloseReason::client_reset: return RefuseReason::client_gone;
+        case CloseReason::protocol_error: return RefuseReason::bad_request;
+        default: return RefuseReason::internal_error;
+    }
+}
+
+constexpr unsigned kRetryAfterSeconds = 1;
+
+}  // namespace
+
+void Session::on_app_close(std::uint16_t code, Bytes reason) {
+    if (state_ == State::asking) {
+        close(CloseReason::refused_by_app, code >= 400 && code <= 499 ? code : std::uint16_t{403}, reason);
+    } else {
+        close(CloseReason::app_closed, websocket::may_be_sent(code) ? code : std::uint16_t{1000}, reason);
+    }
+}
+
+void Session::on_pool_ended(CloseReason why) {
+    binding_ = {};  // nobody is left to be told
+    close_untold_ = false;
+    if (state_ == State::closed) return leave_table();  // it was here only to tell the app
+    close(why);
+}
+
+void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
+    if (state_ == State::closing || state_ == State::closed) return;
+    const CloseReasonInfo& info = describe(why);
+    if (code == 0) code = info.code;
+    if (text.empty() && why != CloseReason::client_closed && why != CloseReason::app_closed) text = info.text;
+
+    why_ = why;
+    close_code_ = code;
+    if (is_in_directory()) {
+        upstream_.directory().remove(*this);
+        upstream_.counters().connections.add(-1);
+        home_.counters.closes(why).add();
+        log_debug("connection closed", {{"connection", connection_id().to_string()},
+                                        {"upstream", upstream_.name()},
+                                        {"by", to_string(info.by)},
+                                        {"reason", info.label},
+                                        {"code", code}});
+    } else {
+        home_.counters.refused(refuse_reason(why)).add();
+    }
+
+    const bool was_asking = state_ == State::asking;
+    state_ = State::closing;
+    since_ = {};
+    if (info.by != ClosedBy::app) tell_app_closed(text);
+    if (!close_untold_ && binding_.lane != nullptr) binding_.lane->forget(binding_.chan);
+    if (was_asking) {
+        const unsigned status = why == CloseReason::refused_by_app ? code : why == CloseReason::protocol_error ? 400u : 503u;
+        asking_.reset();
+        close_seen_ = true;
+        if (why == CloseReason::client_gone || why == CloseReason::client_reset) return finish();
+        const Refusal refusal =
+            status == 503 ? unavailable(refuse_reason(why), std::string(text), kRetryAfterSeconds)
+                          : Refusal{refuse_reason(why), status, std::string(text), {}, false};
+        outbox().append_answer(refusal_answer(refusal));
+        home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
+        home_.loop.touch(*this);
+        return;
+    }
+    end_client_side(why, code, text);
+}
+
+/// Close for the app, behind all that this client has sent; if the lane has no room even for that, when it has, and
+/// then without the reason, which is nowhere kept.
+void Session::tell_app_closed(Bytes reason) {
+    if (binding_.lane == nullptr) return;
+    protocol::Buffer frame;
+    const auto by = static_cast<protocol::CloseBy>(describe(why_).by);
+    append(frame, protocol::Close{binding_.chan, close_code_, reason, by});
+    close_untold_ = !binding_.lane->send_control(frame);
+    if (close_untold_) {
+        binding_.lane->wait(*this);
+    } else {
+        binding_.lane->forget(binding_.chan);
+    }
+}
+
+void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
+    if (why == CloseReason::client_gone || why == CloseReason::client_reset || why == CloseReason::write_stalled) {
+        return finish();
+    }
+    if (why == CloseReason::outbox_full && outbox_) {
+        const std::size_t before = outbox_->bytes();
+        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->drop_unbegun());
+        home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
+    }
+    protocol::Buffer frame;
+    websocket::append_close(frame, code, text);
+    Outbox& out = outbox();
+    out.append(frame, {});
+    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
+    close_seen_ = why == CloseReason::client_closed;
+    wake_by(next_deadline(home_.loop.now()));
+    if (readable_ && paused_.is_paused()) home_.loop.poller().again(token_);  // its answer may be behind what was not read
+    home_.loop.touch(*this);
+}
+
+/// The socket goes now; the session stays until the app was told.
+void Session::finish() {
+    if (outbox_) {
+        home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(outbox_->bytes()));
+        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->frames());
+        home_.outboxes.give_back(std::move(outbox_));
+    }
+    state_ = State::closed;
+    home_.loop.poller().remove(token_);
+    stream_.close();
+    ticket_ = {};
+    deadline_.cancel();
+    if (!close_untold_) leave_table();
+}
+
+void Session::leave_table() {
+    if (binding_.lane != nullptr) binding_.lane->stop_waiting(*this);
+    binding_.lane = nullptr;
+    home_.loop.bury(home_.sessions.remove(*this));
+}
+
+}  // namespace trunkline::proxy
