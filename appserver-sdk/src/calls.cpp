@@ -52,9 +52,11 @@ void Core::append_reserved(const Addressees& to, std::string_view frame, std::ve
         if (asked != nullptr) lane.open_requests.fetch_sub(1, std::memory_order_relaxed);
         return;
     }
-    for (Pool* pool : all_pools()) {
-        if (!pool->is_up() || pool->has_ended() || !to.include(*pool->budget())) continue;
-        for (const auto& slot : pool->lanes()) append(*pool, *slot);
+    for (const auto& peer : peers_) {
+        for (const auto& pool : peer->pools()) {
+            if (!pool || !pool->is_up() || pool->has_ended() || !to.include(*pool->budget())) continue;
+            for (const auto& slot : pool->lanes()) append(*pool, *slot);
+        }
     }
 }
 

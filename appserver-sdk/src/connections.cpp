@@ -36,7 +36,8 @@ void Core::apply_accept(const std::shared_ptr<ConnectionState>& state, std::stri
     state->is_answered = true;
     if (!frame.empty()) slot->pool.append_control(*slot, frame);
     apply_pause(state);
-    if (!state->parked.empty()) unpark_later(state);
+    // Also where nothing is parked: its first message may have been too long for that, and wait in the lane.
+    if (!state->parked.empty() || !parking_waiters_.empty()) unpark_later(state);
 }
 
 // --- Messages ---

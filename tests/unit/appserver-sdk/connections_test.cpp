@@ -323,6 +323,21 @@ TEST_CASE("pause: beyond the bound the lane waits, and goes on after resume", "[
     CHECK(f.app.saw_next("message behind them"));
 }
 
+TEST_CASE("answer: a message too long to be parked waits in its lane", "[appserver-sdk][answer]") {
+    Options options;
+    options.limits.parked_per_connection = 100;
+    LateFixture f(options);
+    f.open(1);
+    REQUIRE(f.app.saw("asked"));
+    const std::string text(200, 'x');
+    f.proxy.data(1, text);
+    f.proxy.pump_all(20ms);
+    f.app.on_loop([] {});
+    CHECK(f.app.lines().empty());
+    REQUIRE(!f.answer.accept());
+    CHECK(f.app.saw_next("message " + text));
+}
+
 TEST_CASE("callbacks: what they throw closes the connection and nothing else", "[appserver-sdk][connection]") {
     Fixture f({}, [](AppServer& server) {
         server.on_message([](const Connection&, const Message& message) {
