@@ -48,6 +48,8 @@ protocol::Result<ListenSocket> ListenSocket::open(const Endpoint& endpoint, Port
         if (sharing == PortSharing::shared) {
             if (const auto error = set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT)) return error;
         }
+        // Inherited by what is accepted: a system call less per client.
+        if (const auto error = set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY)) return error;
         if (address->family() == AF_INET6) {
             if (const auto error = set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) return error;
         }
@@ -101,9 +103,7 @@ protocol::Result<Accepted> accept(int listening_fd) {
         fd = ::accept4(listening_fd, peer.data(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (fd < 0) return last_error();
-    Accepted accepted{UniqueFd(fd), peer.to_endpoint()};
-    if (peer.family() != AF_UNIX) (void)set_option(fd, IPPROTO_TCP, TCP_NODELAY);
-    return accepted;
+    return Accepted{UniqueFd(fd), peer.to_endpoint()};
 }
 
 }  // namespace trunkline::net

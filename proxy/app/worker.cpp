@@ -74,17 +74,17 @@ void Worker::run() {
 }
 
 void Worker::on_upgrade(Upgraded client) {
+    if (is_draining_) return refuse(std::move(client), RefuseReason::draining, "this proxy is being stopped");
     const std::size_t route = client.request.route;
     Upstream& upstream = *upstream_of_route_[route];
     auto session = std::make_unique<Session>(home_, upstream, settings_.routes[route]);
     const auto opened = upstream.open(*session, client.request, client.peer_address);
-    if (opened) {
-        sessions_.add(std::move(session)).start(std::move(client), *opened);
-    } else {
-        http_.refuse(std::move(client.fd),
-                     unavailable(RefuseReason::no_app_server, "no app server is available", kRetryAfterSeconds),
-                     std::move(client.ticket));
-    }
+    if (!opened) return refuse(std::move(client), RefuseReason::no_app_server, "no app server is available");
+    sessions_.add(std::move(session)).start(std::move(client), *opened);
+}
+
+void Worker::refuse(Upgraded client, RefuseReason reason, const char* text) {
+    http_.refuse(std::move(client.fd), unavailable(reason, text, kRetryAfterSeconds), std::move(client.ticket));
 }
 
 void Worker::on_heartbeat(net::Clock::time_point now) {
@@ -108,7 +108,7 @@ void Worker::drain(std::function<void()> done) {
 
 void Worker::begin_drain() {
     for (const auto& listener : listeners_) listener->stop();
-    http_.stop([] {});
+    is_draining_ = true;
     drain_ends_ = loop_.now() + settings_.drain_timeout;
     on_drain_step(loop_.now());
 }
@@ -116,6 +116,7 @@ void Worker::begin_drain() {
 /// Closes so many clients that with as many in each of the steps that are left all are gone in time.
 void Worker::on_drain_step(net::Clock::time_point now) {
     if (sessions_.size() == 0 || now >= drain_ends_ + settings_.timeouts.close) {
+        http_.stop([] {});
         for (const auto& upstream : upstreams_) upstream->stop();
         loop_.post([this] {  // after the turn that wrote the last frames and the Byes
             loop_.stop();

@@ -48,6 +48,7 @@ class Worker final : private UpgradeSink {
 
   private:
     void on_upgrade(Upgraded client) override;
+    void refuse(Upgraded client, RefuseReason reason, const char* text);
 
     void run();
     void begin_drain();
@@ -64,6 +65,7 @@ class Worker final : private UpgradeSink {
     HttpSessions http_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     net::Clock::time_point heartbeat_due_{};
+    bool is_draining_ = false;
     net::Clock::time_point drain_ends_{};
     std::function<void()> drained_;
     net::MemberHook<&Worker::on_heartbeat> heartbeat_{*this};

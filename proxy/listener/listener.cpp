@@ -3,12 +3,19 @@
 #include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <boost/asio/error.hpp>
 
 #include <string_view>
 
 namespace trunkline::proxy {
 namespace {
+
+/// Enough to keep a socket busy, little enough to notice a slow one.
+constexpr int kUnsentInKernelBytes = 64 << 10;
 
 constexpr std::chrono::milliseconds kExhaustedPause{100};
 constexpr int kMaxLastBatch = 4096;  // what the kernel keeps waiting at most
@@ -38,7 +45,10 @@ Listener::Listener(net::Loop& loop, net::ListenSocket socket, const config::Limi
       readable_(loop.executor(), socket_.fd()),
       admission_(admission),
       sessions_(sessions),
-      rate_(limits.accept_rate, loop.now()) {}
+      rate_(limits.accept_rate, loop.now()) {
+    // Inherited by the clients. The outbox is the bound of what waits for one, so the kernel may hold little beyond it.
+    ::setsockopt(socket_.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernelBytes, sizeof kUnsentInKernelBytes);
+}
 
 Listener::~Listener() {
     if (state_ != State::stopped) readable_.release();

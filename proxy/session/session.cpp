@@ -1,9 +1,6 @@
 #include "proxy/session/session.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -27,9 +24,6 @@ namespace {
 // A client's bytes are read only as far as its lane has room, but never in smaller pieces than this: the ring may
 // overshoot by so much per client that was being read when it filled.
 constexpr std::size_t kMinReadBytes = 16 << 10;
-
-// What the kernel may hold unsent beyond the outbox: enough to keep a socket busy, little enough to notice a slow one.
-constexpr int kUnsentInKernelBytes = 64 << 10;
 
 CloseReason reason_of(websocket::ReadFailure failure) {
     using enum websocket::ReadFailure;
@@ -74,10 +68,6 @@ void Session::start(Upgraded client, const Opened& opened) {
     stream_ = net::ByteStream(client.fd.release());
     ticket_ = std::move(client.ticket);
     binding_ = opened.binding;
-    const int on = 1;
-    ::setsockopt(stream_.descriptor(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::setsockopt(stream_.descriptor(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentInKernelBytes,
-                 sizeof kUnsentInKernelBytes);
 
     heard_ = last_message_ = since_ = progress_ = home_.loop.now();
     boost::system::error_code ec;

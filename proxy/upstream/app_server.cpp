@@ -41,6 +41,7 @@ void AppServer::stop() {
 
 void AppServer::dial() {
     announced_ = false;
+    misfit_.clear();
     pool_ = std::make_unique<LanePool>(loop_, *this, settings_);
     pool_->dial();
 }
@@ -58,7 +59,8 @@ std::string AppServer::check(const protocol::Hello& app) {
         return {};
     }
     if (name == name_ && app.epoch == epoch_) return {};
-    return "several app servers answer at " + settings_.address.to_string() + "; each needs an address of its own";
+    misfit_ = "several app servers answer at " + settings_.address.to_string() + "; each needs an address of its own";
+    return misfit_;
 }
 
 void AppServer::on_pool_up() {
@@ -73,7 +75,8 @@ void AppServer::on_pool_up() {
     upstream_.on_app_server_changed();
 }
 
-void AppServer::on_pool_ended(const std::string& why, std::size_t unhandled) {
+void AppServer::on_pool_ended(const std::string& reason, std::size_t unhandled) {
+    const std::string why = misfit_.empty() ? reason : misfit_;
     upstream_.home().counters.drops(DropReason::app_server_lost).add(unhandled);
     const bool was_up = state_ == AppServerState::linked;
     state_ = was_linked_ ? AppServerState::lost : AppServerState::failed;

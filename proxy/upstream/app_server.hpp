@@ -62,6 +62,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     bool retired_ = false;
     std::uint8_t next_key_ = 0;
     bool announced_ = false;  // by the first link of the pool that is being dialled
+    std::string misfit_;      // why a link of it was refused
     std::string name_;
     protocol::Epoch epoch_{};
     AppServerState state_ = AppServerState::pending;

@@ -26,10 +26,11 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
     FakeApp(net::Loop& loop, const std::string& path)
         : loop_(loop), listener_(net::ListenSocket::open(net::Endpoint::unix_socket(path)).value()) {
         boost::system::error_code ec;
-        loop_.poller().add(listener_.fd(), *this, ec);
+        token_ = loop_.poller().add(listener_.fd(), *this, ec);
         hello_.epoch = protocol::Epoch{0x1234};
     }
     ~FakeApp() override {
+        loop_.poller().remove(token_);
         for (const auto& lane : lanes_) {
             if (lane->link) lane->link->close();
         }
@@ -47,9 +48,12 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
         lane.send(frame);
     }
 
+    /// Before each handshake: `hello` may be changed for this link.
+    std::function<void()> on_accept = [] {};
     std::function<void(Lane&, const protocol::Open&)> on_open = [](Lane&, const protocol::Open&) {};
     std::function<void(Lane&, const protocol::Data&)> on_data = [](Lane&, const protocol::Data&) {};
     std::function<void(Lane&, const protocol::Close&)> on_close = [](Lane&, const protocol::Close&) {};
+    std::function<void(Lane&, const protocol::Bye&)> on_bye = [](Lane&, const protocol::Bye&) {};
 
   private:
     struct Sink {
@@ -60,7 +64,8 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
             if (auto decoded = protocol::decode(body, *this); !decoded) return decoded.error();
             return protocol::Handled::done;
         }
-        protocol::Result<void> on_unsequenced(std::uint32_t, protocol::Bytes) { return boost::outcome_v2::success(); }
+        protocol::Result<void> on_unsequenced(std::uint32_t, protocol::Bytes body) { return protocol::decode(body, *this); }
+        void on(const protocol::Bye& message) { app.on_bye(lane, message); }
         void on(const protocol::Open& message) { app.on_open(lane, message); }
         void on(const protocol::Data& message) { app.on_data(lane, message); }
         void on(const protocol::Close& message) { app.on_close(lane, message); }
@@ -70,6 +75,7 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
 
     void on_ready(std::uint32_t) override {
         while (auto accepted = net::accept(listener_.fd())) {
+            on_accept();
             lanes_.push_back(std::make_unique<Lane>(protocol::Lane::Side::app, protocol::LaneSettings{}));
             Lane& lane = *lanes_.back();
             auto handshake = std::make_unique<net::AppHandshake>(
@@ -99,6 +105,7 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
 
     net::Loop& loop_;
     net::ListenSocket listener_;
+    net::Poller::Token token_;
     protocol::Hello hello_;
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::size_t links_ = 0;

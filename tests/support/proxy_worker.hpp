@@ -1,0 +1,96 @@
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "proxy/listener/upgrade_sink.hpp"
+#include "proxy/session/session.hpp"
+#include "proxy/session/session_table.hpp"
+#include "proxy/upstream/upstream.hpp"
+
+namespace trunkline::tests {
+
+/// A path for a Unix socket of this test program.
+inline std::string socket_path() {
+    return (std::filesystem::temp_directory_path() / ("trunkline-test-" + std::to_string(::getpid()) + ".sock")).string();
+}
+
+/// A proxy worker without HTTP and threads, on the test's own loop: one upstream `test` with one app server, one route
+/// `/`. All times are short.
+class ProxyWorker {
+  public:
+    explicit ProxyWorker(const std::string& app_server) : settings_(make_settings(app_server)) {}
+    ~ProxyWorker() {
+        upstream_.stop();
+        loop_.run_for(std::chrono::milliseconds(0));
+    }
+
+    /// The client's end of a connection that the proxy has given to the app server, or nothing if none takes it. The
+    /// descriptor is not blocking.
+    std::optional<net::UniqueFd> connect() {
+        proxy::UpgradeRequest request;
+        request.key = "dGhlIHNhbXBsZSBub25jZQ==";
+        request.path = "/";
+        auto session = std::make_unique<proxy::Session>(home_, upstream_, settings_.routes[0]);
+        const auto opened = upstream_.open(*session, request, "127.0.0.1:1");
+        int ends[2];
+        if (!opened || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return std::nullopt;
+        sessions_.add(std::move(session))
+            .start({net::UniqueFd(ends[1]), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()}, *opened);
+        return net::UniqueFd(ends[0]);
+    }
+
+    /// Runs the loop until `done()`, for ten seconds at the most.
+    template <class Predicate>
+    [[nodiscard]] bool run_until(Predicate done) {
+        const auto deadline = net::Clock::now() + std::chrono::seconds(10);
+        while (!done()) {
+            if (net::Clock::now() > deadline) return false;
+            loop_.run_for(std::chrono::milliseconds(2));
+        }
+        return true;
+    }
+
+    net::Loop& loop() { return loop_; }
+    config::Settings& settings() { return settings_; }  // before `start` only
+    proxy::WorkerCounters& counters() { return counters_; }
+    proxy::SessionTable& sessions() { return sessions_; }
+    proxy::Upstream& upstream() { return upstream_; }
+    proxy::AppServerSnapshot app_server() { return counters_.upstream_board.read().at(0).app_servers.at(0); }
+
+  private:
+    static config::Settings make_settings(const std::string& app_server) {
+        using std::chrono::milliseconds;
+        config::Settings settings;
+        settings.proxy_id = "test:1";
+        settings.workers = 1;
+        config::UpstreamSettings upstream;
+        upstream.name = "test";
+        upstream.app_servers.push_back({config::Endpoint::Kind::unix_socket, "", 0, app_server});
+        upstream.pool_size = 2;
+        settings.upstreams.push_back(upstream);
+        config::RouteSettings route;
+        route.path = "/";
+        route.upstream = "test";
+        settings.routes.push_back(route);
+        settings.links.redial_min = milliseconds(1);
+        settings.links.redial_max = milliseconds(5);
+        settings.links.handshake = milliseconds(50);
+        settings.timeouts.close = milliseconds(50);
+        return settings;
+    }
+
+    config::Settings settings_;
+    net::Loop loop_;
+    proxy::WorkerCounters counters_{{"test"}};
+    proxy::SessionTable sessions_;
+    proxy::SessionHome home_{loop_, settings_, counters_, sessions_};
+    proxy::Upstream upstream_{home_, {}, 0};
+};
+
+}  // namespace trunkline::tests

@@ -1,0 +1,111 @@
+// A pool's life as the proxy leads it, against an app server on the same loop that does as it is told.
+#include "proxy/upstream/upstream.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/fake_app.hpp"
+#include "tests/support/proxy_worker.hpp"
+
+using namespace trunkline;
+using proxy::AppServerState;
+using tests::FakeApp;
+
+namespace {
+
+struct Fixture {
+    const std::string path = tests::socket_path();
+    tests::ProxyWorker proxy{path};
+    FakeApp app{proxy.loop(), path};
+
+    bool link() {
+        proxy.upstream().start();
+        return proxy.run_until([&] { return proxy.app_server().state == AppServerState::linked; });
+    }
+    /// All that came for a client until the stream ended.
+    std::string drain(net::UniqueFd& client) {
+        std::string bytes;
+        char block[4096];
+        bool ended = false;
+        CHECK(proxy.run_until([&] {
+            ssize_t n = 0;
+            while ((n = ::recv(client.get(), block, sizeof block, 0)) > 0) bytes.append(block, static_cast<std::size_t>(n));
+            ended = n == 0 || (errno != EAGAIN && errno != EINTR);
+            return ended;
+        }));
+        return bytes;
+    }
+};
+
+/// The close frame that `bytes` end with.
+std::string close_frame(std::uint16_t code) {
+    return {static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
+}
+
+}  // namespace
+
+TEST_CASE("upstream: a pool is up when all its lanes are attached", "[proxy][upstream]") {
+    Fixture f;
+    CHECK_FALSE(f.proxy.connect());
+    REQUIRE(f.link());
+    CHECK(f.app.links() == 2);
+    CHECK(f.proxy.app_server().lanes_up == 2);
+    CHECK(f.proxy.app_server().last_error.empty());
+    CHECK(f.proxy.connect());
+}
+
+TEST_CASE("upstream: several epochs behind one address are refused by its name", "[proxy][upstream]") {
+    Fixture f;
+    std::uint64_t epoch = 0;
+    f.app.on_accept = [&] { f.app.hello().epoch = protocol::Epoch{++epoch}; };
+    f.proxy.upstream().start();
+    REQUIRE(f.proxy.run_until([&] { return !f.proxy.app_server().last_error.empty(); }));
+    CHECK(f.proxy.app_server().state == AppServerState::failed);
+    CHECK(f.proxy.app_server().last_error.find("unix://" + f.path) != std::string::npos);
+    CHECK_FALSE(f.proxy.connect());
+}
+
+TEST_CASE("upstream: the loss of one link ends its pool and makes a new one", "[proxy][upstream]") {
+    Fixture f;
+    REQUIRE(f.link());
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    std::optional<protocol::ByeCode> bye;
+    f.app.on_bye = [&](FakeApp::Lane&, const protocol::Bye& message) { bye = message.code; };
+
+    f.app.lanes()[0]->link->close();
+    const auto bytes = f.drain(*client);
+    CHECK(bytes.find(close_frame(1012)) != std::string::npos);
+    CHECK(f.proxy.counters().closes(proxy::CloseReason::app_server_lost).value() == 1);
+    CHECK(f.proxy.run_until([&] { return bye.has_value(); }));
+    CHECK(bye == protocol::ByeCode::link_lost);
+    REQUIRE(f.proxy.run_until([&] { return f.proxy.app_server().state == AppServerState::linked; }));
+    CHECK(f.proxy.connect());
+}
+
+TEST_CASE("upstream: a frame that cannot be ends the pool and is named with its offset", "[proxy][upstream]") {
+    Fixture f;
+    REQUIRE(f.link());
+    const auto which = GENERATE(as<std::string>{}, "chan never opened", "chan 0", "not MessagePack", "above the limit");
+    CAPTURE(which);
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    FakeApp::Lane& lane = *f.app.lanes()[0];
+    // One good frame first, so that the offset says something.
+    f.app.send(lane, protocol::BroadcastData{{}, {}});
+    const auto offset = lane.lane.held_bytes();
+    if (which == "chan never opened") {
+        f.app.send(lane, protocol::Data{protocol::Chan{7}, protocol::PayloadKind::text, "x"});
+    } else if (which == "chan 0") {
+        f.app.send(lane, protocol::Data{protocol::Chan{0}, protocol::PayloadKind::text, "x"});
+    } else if (which == "not MessagePack") {
+        lane.send(std::string("\x03\x93\x6e\xc1", 4));
+    } else {
+        f.app.send(lane, protocol::Ack{~0ull >> 1, 0, 0});
+    }
+    REQUIRE(f.proxy.run_until([&] { return !f.proxy.app_server().last_error.empty(); }));
+    const auto error = f.proxy.app_server().last_error;
+    CAPTURE(error);
+    CHECK(error.find(" at offset ") != std::string::npos);
+    if (which != "above the limit") CHECK(error.find(" at offset " + std::to_string(offset)) != std::string::npos);
+    CHECK(f.drain(*client).find(close_frame(1012)) != std::string::npos);
+}
