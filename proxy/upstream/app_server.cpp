@@ -75,9 +75,9 @@ void AppServer::on_pool_up() {
     upstream_.on_app_server_changed();
 }
 
-void AppServer::on_pool_ended(const std::string& reason, std::size_t unhandled) {
-    const std::string why = misfit_.empty() ? reason : misfit_;
-    upstream_.home().counters.drops(DropReason::app_server_lost).add(unhandled);
+void AppServer::on_pool_ended(const PoolEnd& end) {
+    const std::string why = misfit_.empty() ? end.why : misfit_;
+    upstream_.home().counters.drops(DropReason::app_server_lost).add(end.unhandled);
     const bool was_up = state_ == AppServerState::linked;
     state_ = was_linked_ ? AppServerState::lost : AppServerState::failed;
     const bool is_news = last_error_ != why;
@@ -91,13 +91,16 @@ void AppServer::on_pool_ended(const std::string& reason, std::size_t unhandled) 
     upstream_.on_app_server_changed();
     if (retired_) return;
 
-    // A pool that had lived is dialled again at once, but not one that keeps failing just after it came up.
+    // A pool that had lived is dialled again at once. Not one that keeps failing just after it came up, nor one that
+    // ended because one side did not understand the other: that would not be better now.
     std::chrono::milliseconds wait{0};
-    if (was_up && loop_.now() - up_since_ >= long_wait_) {
-        backoff_.reset();
-    } else {
+    const bool had_lived = was_up && loop_.now() - up_since_ >= long_wait_;
+    if (end.code != protocol::ByeCode::stopping && end.code != protocol::ByeCode::link_lost) {
+        wait = long_wait_;
+    } else if (!had_lived) {
         wait = backoff_.next(random_);
     }
+    if (had_lived) backoff_.reset();
     loop_.schedule(redial_, loop_.now() + wait);
 }
 

@@ -47,7 +47,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     void on_turn_end() override {}
     std::string check(const protocol::Hello& app) override;
     void on_pool_up() override;
-    void on_pool_ended(const std::string& why, std::size_t unhandled) override;
+    void on_pool_ended(const PoolEnd& end) override;
     protocol::Result<void> on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) override;
     void on_redial(net::Clock::time_point now);
     void dial();

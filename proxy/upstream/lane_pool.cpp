@@ -154,7 +154,7 @@ void LanePool::on_link_ended(net::Link& link, const boost::system::error_code& w
 
 void LanePool::fail(ByeCode code, const std::string& why, CloseReason reason) {
     const std::size_t unhandled = end(code, why, reason);
-    owner_.on_pool_ended(why, unhandled);
+    owner_.on_pool_ended({code, why, unhandled});
 }
 
 std::size_t LanePool::end(ByeCode code, const std::string& why, CloseReason reason) {

@@ -72,6 +72,13 @@ struct PoolSettings {
     unsigned lanes = 1;
 };
 
+/// How a pool ended.
+struct PoolEnd {
+    protocol::ByeCode code = protocol::ByeCode::link_lost;  ///< as it was said, by whichever side
+    std::string why;
+    std::size_t unhandled = 0;  ///< frames that went down with it
+};
+
 /// The lanes between this worker and one app-server epoch, with their secret id and their chans: dialled together, up
 /// when all are attached, ended together. Never up again once ended; the AppServer makes a new one.
 class LanePool final : public net::LinkOwner, public net::TurnHook {
@@ -83,8 +90,8 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
         /// Looks at an announcement; a non-empty result refuses that link.
         virtual std::string check(const protocol::Hello& app) = 0;
         virtual void on_pool_up() = 0;
-        /// The pool has ended: sessions were told. The owner buries it. `unhandled`: frames that went down with it.
-        virtual void on_pool_ended(const std::string& why, std::size_t unhandled) = 0;
+        /// The pool has ended: sessions were told. The owner buries it.
+        virtual void on_pool_ended(const PoolEnd& end) = 0;
         /// One chunk of frames came for lane `lane`.
         virtual protocol::Result<void> on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) = 0;
     };
