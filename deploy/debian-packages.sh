@@ -4,6 +4,9 @@ packages_to_build=(g++ cmake ninja-build ccache libboost-dev libmsgpack-cxx-dev 
     libyaml-cpp-dev libssl-dev nlohmann-json3-dev prometheus-cpp-dev)
 packages_to_test=(catch2 clang-14 libclang-rt-14-dev python3 python3-websockets nginx haproxy chromium)
 
+# What one clone has compiled serves the next one, wherever it lies.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true
+
 step() { printf '==> %s\n' "$*"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
