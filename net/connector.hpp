@@ -44,8 +44,10 @@ class Connector {
     void start(Handler handler, const Endpoint& endpoint) {
         asio::generic::stream_protocol::endpoint address;
         if (const auto error = open(endpoint, address)) {
-            asio::post(executor_,
-                       [handler = std::move(handler), error]() mutable { std::move(handler)(error, UniqueFd()); });
+            socket_ = std::make_shared<Socket>(executor_);  // stands for the attempt, so that it can be cancelled
+            asio::post(executor_, [handler = std::move(handler), error, attempt = std::weak_ptr(socket_)]() mutable {
+                std::move(handler)(attempt.expired() ? Error(asio::error::operation_aborted) : error, UniqueFd());
+            });
             return;
         }
         // The operation keeps the socket, so that it may end after the Connector did.

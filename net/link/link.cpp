@@ -120,7 +120,10 @@ void Link::write() {
             can_write_ = false;  // the edge comes when there is room again
             return;
         }
-        if (out.status != IoResult::Status::ok) return end(out.error);
+        if (out.status != IoResult::Status::ok) {
+            read(true);  // the peer may have said why
+            return end(out.error);
+        }
         lane_->written(out.bytes);
     }
 }

@@ -19,6 +19,12 @@ struct LinkedLane {
         if (link) link->touch();
     }
 
+    /// The same for data.
+    void send_data(protocol::Bytes head, protocol::Bytes payload) {
+        lane.append_data(head, payload);
+        if (link) link->touch();
+    }
+
     protocol::Lane lane;
     std::unique_ptr<Link> link;  // after the lane: closed before it goes
 };

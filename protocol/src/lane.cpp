@@ -80,7 +80,7 @@ std::size_t Lane::gather(std::span<Bytes> out, TimePoint now) {
         if (side_ == Side::app) {
             ack.stamp = milliseconds_of(now);
         } else {
-            ack.stamp = answered_stamp_ = newest_stamp_;
+            ack.stamp = newest_stamp_;
         }
         place_control();
         protocol::append(control_, ack);

@@ -16,7 +16,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kHeartbeat = 250ms;
 constexpr auto kDrainStep = 20ms;
-constexpr unsigned kRetryAfterSeconds = 1;
 
 }  // namespace
 
@@ -84,17 +83,21 @@ void Worker::on_upgrade(Upgraded client) {
 }
 
 void Worker::refuse(Upgraded client, RefuseReason reason, const char* text) {
-    http_.refuse(std::move(client.fd), unavailable(reason, text, kRetryAfterSeconds), std::move(client.ticket));
+    http_.refuse(std::move(client.fd), unavailable(reason, text), std::move(client.ticket));
 }
 
 void Worker::on_heartbeat(net::Clock::time_point now) {
     counters_.on_turn(now);
     counters_.loop_lag.record(now - heartbeat_due_);
-    std::uint64_t ring_bytes = 0;
-    for (const auto& upstream : upstreams_) ring_bytes += upstream->ring_bytes();
-    counters_.ring_bytes.set(static_cast<std::int64_t>(ring_bytes));
+    counters_.ring_bytes.set(static_cast<std::int64_t>(ring_bytes()));
     heartbeat_due_ = now + kHeartbeat;
     loop_.schedule(heartbeat_, heartbeat_due_);
+}
+
+std::uint64_t Worker::ring_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& upstream : upstreams_) bytes += upstream->ring_bytes();
+    return bytes;
 }
 
 // --- Drain ---
@@ -115,7 +118,8 @@ void Worker::begin_drain() {
 
 /// Closes so many clients that with as many in each of the steps that are left all are gone in time.
 void Worker::on_drain_step(net::Clock::time_point now) {
-    if (sessions_.size() == 0 || now >= drain_ends_ + settings_.timeouts.close) {
+    // The last Closes are to reach the app servers before the Byes do.
+    if ((sessions_.size() == 0 && ring_bytes() == 0) || now >= drain_ends_ + settings_.timeouts.close) {
         http_.stop([] {});
         for (const auto& upstream : upstreams_) upstream->stop();
         loop_.post([this] {  // after the turn that wrote the last frames and the Byes

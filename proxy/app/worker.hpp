@@ -52,6 +52,7 @@ class Worker final : private UpgradeSink {
 
     void run();
     void begin_drain();
+    std::uint64_t ring_bytes() const;
     void on_heartbeat(net::Clock::time_point now);
     void on_drain_step(net::Clock::time_point now);
 

@@ -79,12 +79,13 @@ std::string refusal_answer(const Refusal& refusal) {
     return answer;
 }
 
-Refusal unavailable(RefuseReason reason, std::string text, unsigned retry_after_seconds) {
+Refusal unavailable(RefuseReason reason, std::string text) {
+    thread_local unsigned turn = 0;
     Refusal refusal;
     refusal.reason = reason;
     refusal.status = 503;
     refusal.text = std::move(text);
-    refusal.headers.push_back({"Retry-After", std::to_string(retry_after_seconds)});
+    refusal.headers.push_back({"Retry-After", std::to_string(1 + turn++ % 3)});
     return refusal;
 }
 

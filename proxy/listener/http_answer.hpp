@@ -17,8 +17,9 @@ std::string switching_protocols(const UpgradeRequest& request, std::string_view 
 /// phrase of ours (`ask`: any 4xx).
 std::string refusal_answer(const Refusal& refusal);
 
-/// A 503 with Retry-After.
-Refusal unavailable(RefuseReason reason, std::string text, unsigned retry_after_seconds);
+/// A 503 with a Retry-After of one to three seconds in turn, so that those who were refused together do not all come
+/// back together.
+Refusal unavailable(RefuseReason reason, std::string text);
 
 /// The answer to a request for a file, in two parts that go out one behind the other.
 struct FileAnswer {

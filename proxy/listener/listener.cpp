@@ -19,7 +19,6 @@ constexpr int kUnsentInKernelBytes = 64 << 10;
 
 constexpr std::chrono::milliseconds kExhaustedPause{100};
 constexpr int kMaxLastBatch = 4096;  // what the kernel keeps waiting at most
-constexpr unsigned kRetryAfterSeconds = 5;
 
 bool is_exhaustion(const boost::system::error_code& error) {
     namespace errc = boost::system::errc;
@@ -28,7 +27,7 @@ bool is_exhaustion(const boost::system::error_code& error) {
 }
 
 Refusal over_limit(RefuseReason reason) {
-    auto refusal = unavailable(reason, "This proxy holds as many connections as it may.", kRetryAfterSeconds);
+    auto refusal = unavailable(reason, "This proxy holds as many connections as it may.");
     if (reason == RefuseReason::address_limit) {
         refusal.status = 429;
         refusal.text = "Your address holds as many connections as it may.";

@@ -6,6 +6,7 @@ namespace trunkline::proxy {
 namespace {
 
 constexpr std::size_t kKeptCapacity = 16 << 10;
+constexpr std::size_t kOwnSegment = 64 << 10;
 
 /// Length of the WebSocket frame at the front of `bytes`, which our own writer made: unmasked and whole (RFC 6455 §5.2).
 std::size_t frame_length(std::string_view bytes) {
@@ -23,7 +24,8 @@ std::size_t frame_length(std::string_view bytes) {
 void Outbox::append(std::string_view head, std::string_view payload) {
     const std::size_t size = head.size() + payload.size();
     own_.append(head).append(payload);
-    if (first_ == segments_.size() || !segments_.back().shared.empty()) {
+    // Segments are what is given back when it is written, so a client that never quite drains must not have one for ever.
+    if (first_ == segments_.size() || !segments_.back().shared.empty() || segments_.back().size >= kOwnSegment) {
         segments_.push_back({{}, size});
     } else {
         segments_.back().size += size;
@@ -65,9 +67,15 @@ void Outbox::written(std::size_t bytes) {
         segments_.clear();
         own_.clear();
         first_ = own_begin_ = 0;
-    } else if (own_begin_ > own_.size() / 2) {
+        return;
+    }
+    if (own_begin_ > own_.size() / 2) {
         own_.erase(0, own_begin_);
         own_begin_ = 0;
+    }
+    if (first_ > segments_.size() / 2) {
+        segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
+        first_ = 0;
     }
 }
 

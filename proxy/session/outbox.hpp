@@ -38,6 +38,9 @@ class Outbox {
     /// Drops every frame of which no byte was written; returns how many those were.
     std::size_t drop_unbegun();
 
+    /// Memory in use, in bytes, without what is shared.
+    std::size_t capacity() const noexcept { return own_.capacity() + segments_.capacity() * sizeof(Segment); }
+
     /// Empties it and gives memory back, so that it can be used for another client.
     void reset();
 

@@ -50,7 +50,7 @@ struct Session::Incoming {
         char header[websocket::kMaxServerHeader];
         const std::size_t n = websocket::write_header(header, websocket::Opcode::pong, payload.size());
         out.append({header, n}, payload);
-        session.queued(before, 0);
+        session.queued(before);
     }
     void on_pong(Bytes) {}  // any byte shows that the client lives
     void on_close(std::uint16_t code, Bytes reason) { session.on_client_close(code, reason); }
@@ -95,7 +95,9 @@ void Session::enter_directory(const Opened& opened, std::optional<Bytes> user) {
     if (!upstream_.directory().add(*this, opened.id, opened.key, user)) return close(CloseReason::internal_error);
     upstream_.counters().opens.add();
     upstream_.counters().connections.add(1);
-    log_debug("connection open", {{"connection", opened.id.to_string()}, {"upstream", upstream_.name()}});
+    if (is_logged(config::LogLevel::debug)) {
+        log_debug("connection open", {{"connection", opened.id.to_string()}, {"upstream", upstream_.name()}});
+    }
 }
 
 void Session::on_accept(std::optional<Bytes> user, const std::vector<Bytes>& groups, std::optional<Bytes> subprotocol) {
@@ -137,7 +139,7 @@ void Session::read() {
     while (readable_) {
         if (state_ == State::closed) return;
         if (state_ == State::open && binding_.lane->is_blocked()) {
-            binding_.lane->wait(*this);
+            wait_for_lane();
             pause(PauseReason::lane_full);
         }
         if (paused_.is_paused() && state_ == State::open) return;
@@ -151,7 +153,11 @@ void Session::read() {
         }
         if (in.status != IoResult::Status::ok) {
             const bool ended = in.status == IoResult::Status::end;
-            if (state_ == State::closing) return finish();
+            if (state_ == State::closing) {
+                flush();  // it may still read our close frame
+                if (state_ != State::closed) finish();
+                return;
+            }
             close(ended ? CloseReason::client_gone : CloseReason::client_reset);
             return;
         }
@@ -187,6 +193,11 @@ void Session::on_message(PayloadKind kind, Bytes payload) {
         home_.counters.drops(DropReason::client_closing).add();
         return;
     }
+    since_ = {};  // this one is whole; another may have begun behind it
+    if (payload.size() > binding_.lane->max_payload()) {
+        home_.counters.drops(DropReason::too_large).add();
+        return close(CloseReason::message_too_big);
+    }
     last_message_ = home_.loop.now();
     home_.counters.count_message(Direction::to_app, payload.size());
     binding_.lane->send_data(binding_.chan, kind, payload);
@@ -206,6 +217,7 @@ void Session::pause(PauseReason reason) { paused_.add(reason); }
 void Session::go_on(PauseReason reason) {
     if (!paused_.remove(reason)) return;
     heard_ = last_message_ = home_.loop.now();  // its deadlines rested
+    if (since_ != Clock::time_point{}) since_ = heard_;
     if (readable_) home_.loop.poller().again(token_);
 }
 
@@ -218,7 +230,14 @@ void Session::on_app_pause(bool on) {
     }
 }
 
+void Session::wait_for_lane() {
+    if (waits_for_lane_) return;
+    waits_for_lane_ = true;
+    binding_.lane->wait(*this);
+}
+
 void Session::on_lane_room() {
+    waits_for_lane_ = false;
     if (close_untold_) {
         tell_app_closed({});
         if (!close_untold_ && state_ == State::closed) leave_table();
@@ -230,6 +249,14 @@ void Session::on_lane_room() {
 }
 
 // --- Deadlines ---
+
+void Session::send_ping() {
+    protocol::Buffer frame;
+    websocket::append_ping(frame, {});
+    outbox().append(frame, {});
+    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
+    home_.loop.touch(*this);
+}
 
 void Session::wake_by(Clock::time_point when) {
     if (deadline_.is_scheduled() && wake_ <= when) return;  // wakes earlier and looks again
@@ -248,7 +275,7 @@ Clock::time_point Session::next_deadline(Clock::time_point now) const {
         case State::open: break;
     }
     when = std::min(when, pinged_ ? heard_ + times.ping + times.pong : heard_ + times.ping);
-    if (since_ != Clock::time_point{}) when = std::min(when, since_ + times.message);
+    if (since_ != Clock::time_point{} && !paused_.is_paused()) when = std::min(when, since_ + times.message);
     if (route_.idle_timeout.count() != 0) when = std::min(when, last_message_ + route_.idle_timeout);
     return when;
 }
@@ -262,7 +289,11 @@ void Session::on_deadline(Clock::time_point now) {
     if (state_ == State::asking && now - since_ >= route_.ask_timeout) return close(CloseReason::ask_timeout);
     if (state_ == State::closing && !outbox_ && now - since_ >= times.close) return finish();
     if (state_ == State::open) {
-        if (paused_.is_paused()) heard_ = last_message_ = now;  // it is we who do not read: its deadlines rest
+        if (paused_.is_paused()) {
+            // It is we who do not read: its deadlines rest. A ping still goes out, for whatever stands between.
+            if (now - heard_ >= times.ping) send_ping();
+            heard_ = last_message_ = now;
+        }
         if (since_ != Clock::time_point{} && !paused_.is_paused() && now - since_ >= times.message) {
             return close(CloseReason::message_timeout);
         }
@@ -273,12 +304,7 @@ void Session::on_deadline(Clock::time_point now) {
         if (silence >= times.ping + times.pong) return close(CloseReason::pong_timeout);
         if (silence >= times.ping && !pinged_) {
             pinged_ = true;
-            protocol::Buffer frame;
-            websocket::append_ping(frame, {});
-            Outbox& out = outbox();
-            out.append(frame, {});
-            home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
-            home_.loop.touch(*this);
+            send_ping();
         }
     }
     wake_by(next_deadline(now));

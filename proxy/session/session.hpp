@@ -127,10 +127,13 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
 
     Outbox& outbox();
     bool make_room(std::size_t bytes);
-    void queued(std::size_t before, std::size_t payload_bytes);
+    void queued(std::size_t before);
+    void send_ping();
     void flush();
     void tell_backlog();
 
+    void wait_for_lane();
+    void leave_lane();
     void tell_app_closed(protocol::Bytes reason);
     void end_client_side(CloseReason why, std::uint16_t code, protocol::Bytes text);
     void finish();
@@ -153,6 +156,7 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
     bool close_untold_ : 1 = false;     // the lane had no room for our Close
     bool backlog_ : 1 = false;          // over a quarter of the outbox limit, below an eighth not yet
     bool backlog_told_ : 1 = false;     // what the app knows
+    bool waits_for_lane_ : 1 = false;   // on its waiting list
     bool pinged_ : 1 = false;           // and nothing heard since
     std::uint16_t close_code_ = 0;      // as the app is to be told
     std::uint32_t table_index_ = 0;

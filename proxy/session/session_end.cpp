@@ -32,8 +32,6 @@ RefuseReason refuse_reason(CloseReason why) {
     }
 }
 
-constexpr unsigned kRetryAfterSeconds = 1;
-
 }  // namespace
 
 void Session::on_app_close(std::uint16_t code, Bytes reason) {
@@ -45,8 +43,8 @@ void Session::on_app_close(std::uint16_t code, Bytes reason) {
 }
 
 void Session::on_pool_ended(CloseReason why) {
-    binding_ = {};  // nobody is left to be told
-    close_untold_ = false;
+    binding_ = {};  // nobody is left to be told, and the lane goes with its pool
+    waits_for_lane_ = close_untold_ = false;
     if (state_ == State::closed) return leave_table();  // it was here only to tell the app
     close(why);
 }
@@ -63,11 +61,13 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
         upstream_.directory().remove(*this);
         upstream_.counters().connections.add(-1);
         home_.counters.closes(why).add();
-        log_debug("connection closed", {{"connection", connection_id().to_string()},
-                                        {"upstream", upstream_.name()},
-                                        {"by", to_string(info.by)},
-                                        {"reason", info.label},
-                                        {"code", code}});
+        if (is_logged(config::LogLevel::debug)) {
+            log_debug("connection closed", {{"connection", connection_id().to_string()},
+                                            {"upstream", upstream_.name()},
+                                            {"by", to_string(info.by)},
+                                            {"reason", info.label},
+                                            {"code", code}});
+        }
     } else {
         home_.counters.refused(refuse_reason(why)).add();
     }
@@ -76,14 +76,14 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
     state_ = State::closing;
     since_ = {};
     if (info.by != ClosedBy::app) tell_app_closed(text);
-    if (!close_untold_ && binding_.lane != nullptr) binding_.lane->forget(binding_.chan);
+    if (!close_untold_) leave_lane();
     if (was_asking) {
         const unsigned status = why == CloseReason::refused_by_app ? code : why == CloseReason::protocol_error ? 400u : 503u;
         asking_.reset();
         close_seen_ = true;
         if (why == CloseReason::client_gone || why == CloseReason::client_reset) return finish();
         const Refusal refusal =
-            status == 503 ? unavailable(refuse_reason(why), std::string(text), kRetryAfterSeconds)
+            status == 503 ? unavailable(refuse_reason(why), std::string(text))
                           : Refusal{refuse_reason(why), status, std::string(text), {}, false};
         outbox().append_answer(refusal_answer(refusal));
         home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
@@ -101,11 +101,16 @@ void Session::tell_app_closed(Bytes reason) {
     const auto by = static_cast<protocol::CloseBy>(describe(why_).by);
     append(frame, protocol::Close{binding_.chan, close_code_, reason, by});
     close_untold_ = !binding_.lane->send_control(frame);
-    if (close_untold_) {
-        binding_.lane->wait(*this);
-    } else {
-        binding_.lane->forget(binding_.chan);
-    }
+    if (close_untold_) wait_for_lane();
+}
+
+/// Nothing more goes to the app, and the lane knows nothing of this session any more: it may go before us.
+void Session::leave_lane() {
+    if (binding_.lane == nullptr) return;
+    if (waits_for_lane_) binding_.lane->stop_waiting(*this);
+    binding_.lane->forget(binding_.chan);
+    waits_for_lane_ = false;
+    binding_ = {};
 }
 
 void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
@@ -144,8 +149,7 @@ void Session::finish() {
 }
 
 void Session::leave_table() {
-    if (binding_.lane != nullptr) binding_.lane->stop_waiting(*this);
-    binding_.lane = nullptr;
+    leave_lane();
     home_.loop.bury(home_.sessions.remove(*this));
 }
 

@@ -33,10 +33,9 @@ bool Session::make_room(std::size_t bytes) {
     return false;
 }
 
-void Session::queued(std::size_t before, std::size_t payload_bytes) {
+void Session::queued(std::size_t before) {
     const std::size_t bytes = outbox_->bytes();
     home_.counters.outbox_bytes.add(static_cast<std::int64_t>(bytes - before));
-    if (payload_bytes != 0 || before != bytes) last_message_ = home_.loop.now();
     const bool over = bytes > home_.settings.limits.outbox_bytes / 4;
     if (over && !backlog_) {
         flush();
@@ -62,7 +61,8 @@ void Session::deliver(PayloadKind kind, Bytes payload) {
     const std::size_t before = out.bytes();
     out.append({header, n}, payload);
     home_.counters.count_message(Direction::to_client, payload.size());
-    queued(before, payload.size());
+    last_message_ = home_.loop.now();
+    queued(before);
 }
 
 void Session::deliver(const net::SharedBytes& frame, std::size_t payload_bytes) {
@@ -75,7 +75,8 @@ void Session::deliver(const net::SharedBytes& frame, std::size_t payload_bytes) 
     const std::size_t before = out.bytes();
     out.append(frame);
     home_.counters.count_message(Direction::to_client, payload_bytes);
-    queued(before, payload_bytes);
+    last_message_ = home_.loop.now();
+    queued(before);
 }
 
 void Session::on_turn_end() {
@@ -125,7 +126,7 @@ void Session::tell_backlog() {
     if (binding_.lane->send_control(frame)) {
         backlog_told_ = backlog_;
     } else {
-        binding_.lane->wait(*this);
+        wait_for_lane();
     }
 }
 

@@ -25,17 +25,18 @@ void AppServer::start() {
 void AppServer::retire() {
     retired_ = true;
     redial_.cancel();
-    if (pool_ && !pool_->is_up()) {
-        pool_->end(protocol::ByeCode::stopping, "the address is gone", CloseReason::app_server_lost);
-        loop_.bury(std::move(pool_));
-    }
+    if (pool_ && !pool_->is_up()) end_pool("the address is gone", CloseReason::app_server_lost);
 }
 
 void AppServer::stop() {
     retired_ = true;
     redial_.cancel();
-    if (!pool_) return;
-    pool_->end(protocol::ByeCode::stopping, "the proxy is stopping", CloseReason::draining);
+    if (pool_) end_pool("the proxy is stopping", CloseReason::draining);
+}
+
+void AppServer::end_pool(const char* why, CloseReason reason) {
+    const std::size_t unhandled = pool_->end(protocol::ByeCode::stopping, why, reason);
+    upstream_.home().counters.drops(DropReason::app_server_lost).add(unhandled);
     loop_.bury(std::move(pool_));
 }
 
@@ -52,6 +53,9 @@ void AppServer::on_redial(net::Clock::time_point) {
 
 std::string AppServer::check(const protocol::Hello& app) {
     const std::string name = app.name.empty() ? settings_.address.to_string() : app.name;
+    if (const AppServer* other = upstream_.find_epoch(app.epoch, *this)) {
+        return misfit_ = "the same app server is linked as " + other->address().to_string();
+    }
     if (!announced_) {
         announced_ = true;
         name_ = name;

@@ -40,6 +40,8 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
 
     std::size_t connections() const noexcept { return pool_ ? pool_->chans().size() : 0; }
     std::uint64_t ring_bytes() const noexcept { return pool_ ? pool_->ring_bytes() : 0; }
+    /// Whether its pool, up or being dialled, is to this life of an app server.
+    bool has_epoch(protocol::Epoch epoch) const noexcept { return pool_ && announced_ && epoch_ == epoch; }
     const net::Endpoint& address() const noexcept { return settings_.address; }
     AppServerSnapshot snapshot() const;
 
@@ -51,6 +53,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     protocol::Result<void> on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) override;
     void on_redial(net::Clock::time_point now);
     void dial();
+    void end_pool(const char* why, CloseReason reason);
 
     Upstream& upstream_;
     net::Loop& loop_;

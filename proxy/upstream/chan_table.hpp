@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -37,8 +38,10 @@ class ChanTable {
         *place = nullptr;
         --live_of(chan);
         --size_;
-        // Only full pages are freed, and only from the front: a long-lived chan keeps those behind it, 2 KiB each.
-        while (!pages_.empty() && (first_page_ + 1) * kPage < next_ && pages_.front()->live == 0) {
+        const std::uint64_t page = (static_cast<std::uint64_t>(chan) - 1) / kPage;
+        const bool is_full = (page + 1) * kPage < next_;  // no more chans will come to it
+        if (is_full && pages_[page - first_page_]->live == 0) pages_[page - first_page_].reset();
+        while (!pages_.empty() && pages_.front() == nullptr) {
             pages_.pop_front();
             ++first_page_;
         }
@@ -50,12 +53,21 @@ class ChanTable {
     /// The highest chan opened so far; 0 for none.
     std::uint64_t highest() const noexcept { return next_ - 1; }
 
+    /// Pages in memory.
+    std::size_t pages() const noexcept {
+        return static_cast<std::size_t>(std::count_if(pages_.begin(), pages_.end(), [](const auto& p) { return p != nullptr; }));
+    }
+
     /// Calls `f(T&)` for every open chan; `f` may remove the one it is given.
     template <class F>
     void for_each(F&& f) {
         const std::uint64_t end = next_ - 1;
         for (std::uint64_t index = first_page_ * kPage; index < end; ++index) {
-            if (T* value = find(protocol::Chan{index + 1})) f(*value);
+            if (index % kPage == 0 && !has_page(index / kPage)) {
+                index += kPage - 1;
+            } else if (T* value = find(protocol::Chan{index + 1})) {
+                f(*value);
+            }
         }
     }
 
@@ -66,6 +78,9 @@ class ChanTable {
         unsigned live = 0;
     };
 
+    bool has_page(std::uint64_t page) const noexcept {
+        return page >= first_page_ && pages_[page - first_page_] != nullptr;
+    }
     T* const* at(protocol::Chan chan) const noexcept {
         const std::uint64_t index = static_cast<std::uint64_t>(chan) - 1;  // chan 0 becomes huge
         if (index >= next_ - 1 || index / kPage < first_page_) return nullptr;

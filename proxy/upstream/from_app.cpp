@@ -195,7 +195,7 @@ ExceptSet FromApp::except(const protocol::StringList& ids, const protocol::Strin
 }
 
 void FromApp::fan_out(const Sessions& sessions, const protocol::PayloadMap& payloads) {
-    counters_.fanout_frames.add();
+    if (home_.lane == 0) counters_.fanout_frames.add();  // its copies on the other lanes are the same one
     if (sessions.empty()) return;
     const RawFrame raw(payloads);
     for (Session* session : sessions) {
@@ -296,7 +296,7 @@ std::size_t FromApp::close_all(const Sessions& sessions, const std::optional<Byt
 Result<void> FromApp::answer(std::int32_t ack_id, bool found) {
     protocol::Buffer frame;
     append(frame, protocol::RequestAck{ack_id, found ? protocol::AckStatus::ok : protocol::AckStatus::not_found});
-    if (!lane_.send_control(frame)) return errc::over_limit;
+    if (!lane_.send_answer(frame)) return errc::over_limit;
     return boost::outcome_v2::success();
 }
 

@@ -13,6 +13,12 @@ using protocol::Bytes;
 
 namespace {
 
+// An app server has at most 4,096 acknowledged requests open per lane; an answer is 13 bytes at the most.
+constexpr std::size_t kReserveOfAnswers = 64 << 10;
+
+// An announcement of less than this says nothing sensible.
+constexpr std::uint64_t kLeastMaxFrame = 1024;
+
 protocol::PoolId random_pool_id() {
     protocol::PoolId id;
     const auto random = net::random_bytes(id.bytes.size());
@@ -29,10 +35,20 @@ bool is_ours(const boost::system::error_code& ec) { return ec.category() == prot
 void PoolLane::send_data(protocol::Chan chan, protocol::PayloadKind kind, Bytes payload) {
     char header[protocol::kMaxDataHeader];
     const std::size_t n = protocol::encode_data_header(header, chan, kind, payload.size());
-    linked.send({header, n}, payload);
+    linked.send_data({header, n}, payload);
+}
+
+std::size_t PoolLane::max_payload() const noexcept {
+    return static_cast<std::size_t>(pool_.app_max_frame()) - protocol::kMaxDataHeader;
 }
 
 bool PoolLane::send_control(Bytes frame) {
+    if (!linked.lane.has_reserve(frame.size(), kReserveOfAnswers)) return false;
+    linked.send(frame);
+    return true;
+}
+
+bool PoolLane::send_answer(Bytes frame) {
     if (!linked.lane.has_reserve(frame.size())) return false;
     linked.send(frame);
     return true;
@@ -40,7 +56,7 @@ bool PoolLane::send_control(Bytes frame) {
 
 void PoolLane::wait(Session& session) {
     blocked_ = true;
-    if (std::find(waiting_.begin(), waiting_.end(), &session) == waiting_.end()) waiting_.push_back(&session);
+    waiting_.push_back(&session);
 }
 
 void PoolLane::stop_waiting(Session& session) { std::erase(waiting_, &session); }
@@ -91,7 +107,10 @@ void LanePool::on_connected(unsigned index, net::UniqueFd fd, const boost::syste
     attach.lanes = size();
     auto handshake = std::make_unique<net::ProxyHandshake>(
         settings_.hello, settings_.key, attach, lanes_[index]->linked.lane,
-        [this](const protocol::Hello& app) { return owner_.check(app); });
+        [this](const protocol::Hello& app) {
+            if (app.max_frame >= kLeastMaxFrame) app_max_frame_ = std::min(app_max_frame_, app.max_frame);
+            return owner_.check(app);
+        });
     lanes_[index]->linked.link = std::make_unique<net::Link>(loop_, net::ByteStream(fd.release()), std::move(handshake),
                                                              *this, settings_.link);
     lanes_[index]->linked.link->start();
@@ -145,8 +164,12 @@ void LanePool::on_link_ended(net::Link& link, const boost::system::error_code& w
     std::string text = name + ": " + why.message();
     auto code = ByeCode::link_lost;
     if (is_ours(why)) {
+        const bool refused = why == make_error_code(protocol::errc::refused) ||
+                             why == make_error_code(protocol::errc::bad_key) ||
+                             why == make_error_code(protocol::errc::not_native) ||
+                             why == make_error_code(protocol::errc::version_mismatch);
         const bool offset = why == make_error_code(protocol::errc::bad_offset) || why == make_error_code(protocol::errc::bad_ack);
-        code = offset ? ByeCode::bad_offset : ByeCode::bad_frame;
+        code = offset ? ByeCode::bad_offset : refused ? ByeCode::refused : ByeCode::bad_frame;
         if (link.lane() != nullptr) text += " at offset " + std::to_string(lanes_[index]->linked.lane.received());
     }
     fail(code, text, CloseReason::app_server_lost);

@@ -36,10 +36,15 @@ class PoolLane {
 
     /// A client's message. The session has looked at `is_blocked` before it read.
     void send_data(protocol::Chan chan, protocol::PayloadKind kind, protocol::Bytes payload);
+    /// The longest payload of a client's message that this app server takes.
+    std::size_t max_payload() const noexcept;
     /// A small frame that must not wait for the ring. False: not even the reserve has room; then `wait`.
     [[nodiscard]] bool send_control(protocol::Bytes frame);
+    /// The answer to a request of the app server, for which a part of the reserve is kept. False: the app server has more
+    /// requests open than it may.
+    [[nodiscard]] bool send_answer(protocol::Bytes frame);
 
-    /// Calls `session.on_lane_room()` once, when this lane is not blocked any more.
+    /// Calls `session.on_lane_room()` once, when this lane is not blocked any more. Not for one that waits already.
     void wait(Session& session);
     void stop_waiting(Session& session);
 
@@ -107,6 +112,9 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     ChanTable<Session>& chans() noexcept { return chans_; }
     std::uint64_t ring_bytes() const noexcept;
 
+    /// The longest frame that the app server takes, as announced.
+    std::uint64_t app_max_frame() const noexcept { return app_max_frame_; }
+
     /// The peer said Bye: the pool ends when its chunk was read.
     void on_bye(const protocol::Bye& bye);
 
@@ -132,6 +140,7 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     const protocol::PoolId id_;
     State state_ = State::dialling;
     unsigned attached_ = 0;
+    std::uint64_t app_max_frame_ = protocol::kMaxFrameLength;
     std::optional<protocol::ByeCode> bye_;  // as the peer said
     std::string bye_text_;
     std::vector<std::unique_ptr<PoolLane>> lanes_;

@@ -13,6 +13,9 @@ using protocol::Bytes;
 
 namespace {
 
+// How long an app server may call back for a pool whose proxy does not answer (SPEC.md "Windows").
+constexpr std::chrono::milliseconds kAppWindow{25'000};
+
 constexpr std::string_view kSoftware = "trunkline/" TRUNKLINE_VERSION;
 
 net::Endpoint to_endpoint(const config::Endpoint& endpoint) {
@@ -154,9 +157,17 @@ void Upstream::update() {
     std::erase_if(app_servers_, [&](auto& app_server) {
         if (!app_server->is_retired() || app_server->has_pool_up()) return false;
         home_.loop.bury(std::move(app_server));
+        changed = true;
         return true;
     });
     if (changed) publish();
+}
+
+const AppServer* Upstream::find_epoch(protocol::Epoch epoch, const AppServer& except) const noexcept {
+    for (const auto& app_server : app_servers_) {
+        if (app_server.get() != &except && app_server->has_epoch(epoch)) return app_server.get();
+    }
+    return nullptr;
 }
 
 PoolSettings Upstream::pool_settings(const net::Endpoint& address) const {
@@ -176,6 +187,7 @@ PoolSettings Upstream::pool_settings(const net::Endpoint& address) const {
     pool.hello.name = identity_.id;
     pool.hello.epoch = identity_.epoch;
     pool.hello.software = kSoftware;
+    pool.hello.app_window = kAppWindow;
     pool.hello.pool_size = pool.lanes;
     pool.hello.upstream = name();
     pool.hello.worker = identity_.worker;

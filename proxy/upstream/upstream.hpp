@@ -41,6 +41,8 @@ class Upstream {
     /// takes it.
     std::optional<Opened> open(Session& session, const UpgradeRequest& request, protocol::Bytes peer_address);
 
+    /// The app server, other than `except`, that this epoch is linked as; null if none.
+    const AppServer* find_epoch(protocol::Epoch epoch, const AppServer& except) const noexcept;
     void on_app_server_changed() { publish(); }
 
     Directory& directory() noexcept { return directory_; }

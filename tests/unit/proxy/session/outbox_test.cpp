@@ -94,3 +94,21 @@ TEST_CASE("Outbox: an answer that is not a frame survives dropping once begun", 
     outbox.drop_unbegun();
     CHECK(all_of(outbox) == "/1.1 101 Switching Protocols\r\n\r\n");
 }
+
+TEST_CASE("Outbox: a client that never quite drains costs no more than what waits for it", "[proxy][outbox]") {
+    const bool shared = GENERATE(false, true);
+    Outbox outbox;
+    const auto copied = frame(1000);
+    const auto large = net::SharedBytes::copy_of(frame(5000));
+    std::size_t most = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        if (shared) {
+            outbox.append(large);
+        } else {
+            outbox.append(copied, {});
+        }
+        if (outbox.bytes() > 1) outbox.written(outbox.bytes() - 1);
+        most = std::max(most, outbox.capacity());
+    }
+    CHECK(most < (1 << 20));
+}

@@ -48,3 +48,15 @@ TEST_CASE("ChanTable: chans that never were are not found", "[proxy][chan]") {
     table.remove(Chan{1});
     CHECK(table.size() == 0);
 }
+
+TEST_CASE("ChanTable: a long-lived chan keeps its own page, not those behind it", "[proxy][chan]") {
+    proxy::ChanTable<int> table;
+    int value = 0;
+    const Chan old = table.add(value);
+    for (int i = 0; i < 100'000; ++i) table.remove(table.add(value));
+    CHECK(table.pages() <= 2);
+    CHECK(table.find(old) == &value);
+    std::size_t seen = 0;
+    table.for_each([&](int&) { ++seen; });
+    CHECK(seen == 1);
+}

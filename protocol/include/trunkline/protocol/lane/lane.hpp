@@ -51,9 +51,10 @@ class Lane {
 
     /// Whether the ring takes a data frame: it does while it holds less than its size.
     bool has_room() const noexcept { return ring_.size() < settings_.ring_bytes; }
-    /// Whether a control frame of `bytes` fits the ring and its reserve.
-    bool has_reserve(std::size_t bytes) const noexcept {
-        return ring_.size() + bytes <= settings_.ring_bytes + kReserve;
+    /// Whether a control frame of `bytes` fits the reserve, which begins where the ring is full or, if the last data
+    /// frame went beyond that, behind it. `kept` bytes of it are left for others.
+    bool has_reserve(std::size_t bytes, std::size_t kept = 0) const noexcept {
+        return ring_.end() + bytes + kept <= std::max(ring_.begin() + settings_.ring_bytes, data_end_) + kReserve;
     }
     /// Bytes that the ring takes before it is full; 0 when it is.
     std::uint64_t room() const noexcept { return has_room() ? settings_.ring_bytes - ring_.size() : 0; }
@@ -64,6 +65,11 @@ class Lane {
 
     /// Appends one whole sequenced frame, given in two parts. The caller has asked `has_room` or `has_reserve`.
     void append(Bytes head, Bytes payload = {});
+    /// The same for data, of which the last frame may go beyond the ring without using up the reserve.
+    void append_data(Bytes head, Bytes payload) {
+        append(head, payload);
+        data_end_ = ring_.end();
+    }
 
     /// Queues one whole unsequenced frame (a Bye); it leaves at the next frame boundary, before what the ring holds.
     void append_unsequenced(Bytes frame);
@@ -134,6 +140,7 @@ class Lane {
     std::uint64_t sent_ = 0;        // bytes of the ring that the current link has taken
     std::uint64_t writable_ = 0;    // end of the last frame that begins below the peer's limit
     std::uint64_t peer_limit_ = 0;  // only grows
+    std::uint64_t data_end_ = 0;    // end of the newest data frame
     std::uint64_t walk_ = 0;        // where the search for the boundary after sent_ begins
     Buffer control_;                // unsequenced frames under way
     std::size_t control_sent_ = 0;
@@ -150,7 +157,6 @@ class Lane {
     // Acks.
     std::uint64_t acked_ = 0;             // handled_ as last told
     std::uint64_t newest_stamp_ = 0;      // proxy: the app's clock, as last heard
-    std::uint64_t answered_stamp_ = 0;    // proxy: as last told
     std::optional<TimePoint> ack_since_;  // when the oldest untold progress happened
     TimePoint last_ack_{};
 };
