@@ -105,11 +105,8 @@ TEST_CASE("messages: no cut of a frame is taken for more than it is", "[protocol
             body.copy(copy.get(), cut);
             Reencoder sink;
             const auto result = decode(Bytes(copy.get(), cut), sink);
-            if (!result) {
-                CHECK(result.error() == errc::truncated);
-            } else {
-                CHECK(hex(sink.out) == hex(row.frame));  // only a trailing map that nobody reads was cut
-            }
+            // Only a trailing map that nobody reads may be missing.
+            if (result ? sink.out != row.frame : result.error() != errc::truncated) FAIL("cut at " << cut);
         }
     }
 }
@@ -118,8 +115,8 @@ TEST_CASE("messages: a stream in random cuts gives the same frames", "[protocol]
     std::string stream;
     for (const auto& row : all_recordings()) stream += row.frame;
     std::mt19937 random(4711);
-    for (int round = 0; round < 20; ++round) {
-        const std::size_t longest = round < 2 ? 1 : std::size_t{1} << (round % 12);
+    for (int round = 0; round < 8; ++round) {
+        const std::size_t longest = round == 0 ? 1 : std::size_t{1} << (round * 2);
         std::string pending;
         Reencoder sink;
         for (std::size_t at = 0; at < stream.size();) {
@@ -129,9 +126,9 @@ TEST_CASE("messages: a stream in random cuts gives the same frames", "[protocol]
             Bytes rest = pending;
             while (true) {
                 const auto length = read_length(rest, kDefaultMaxFrame);
-                REQUIRE(length);
+                if (!length) FAIL("illegal prefix");
                 if (!length.value() || length.value()->total() > rest.size()) break;
-                REQUIRE(decode(rest.substr(length.value()->prefix, length.value()->body), sink));
+                if (!decode(rest.substr(length.value()->prefix, length.value()->body), sink)) FAIL("refused");
                 rest.remove_prefix(length.value()->total());
             }
             pending.erase(0, pending.size() - rest.size());

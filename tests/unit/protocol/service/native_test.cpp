@@ -65,12 +65,13 @@ TEST_CASE("Data: every boundary is the oracle's bytes, and comes back", "[protoc
     const auto redelivered = GENERATE(false, true);
     std::vector<std::size_t> lengths{0, 1, 31, 32, 255, 256, 65535, 65536, kDefaultMaxFrame};
     // Around each of these the length prefix grows by a byte.
-    for (const std::size_t edge : {std::size_t{128}, std::size_t{16384}, std::size_t{1} << 21})
+    for (const std::size_t edge : {std::size_t{128}, std::size_t{16384}})
         for (std::size_t length = edge - 24; length < edge + 2; ++length) lengths.push_back(length);
+    for (std::size_t length = (1 << 21) - 10; length < (1 << 21) - 6; ++length) lengths.push_back(length);
     for (const auto chan :
          {0ull, 1ull, 127ull, 128ull, 255ull, 256ull, 65535ull, 65536ull, 0xffffffffull, 0x100000000ull, ~0ull}) {
         for (const auto length : lengths) {
-            if (length > 65536 && chan != 1 && chan != ~0ull) continue;
+            if (length > 65536 && chan != 1) continue;  // they cost more than they show
             const std::string payload(length, 'p');
             const auto frame = encode_one(Data{Chan{chan}, kind, payload, redelivered});
             const auto expected = oracle_data(chan, kind, payload, redelivered);
@@ -211,7 +212,7 @@ TEST_CASE("native frames: malformed ones are refused", "[protocol][native]") {
 
 TEST_CASE("native frames: random bytes never come back as something else", "[protocol][native]") {
     std::mt19937 random(11);
-    for (int round = 0; round < 200'000; ++round) {
+    for (int round = 0; round < 30'000; ++round) {
         std::string body(random() % 40, '\0');
         for (auto& byte : body) byte = static_cast<char>(random());
         if (body.size() > 2)
