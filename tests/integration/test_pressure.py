@@ -24,16 +24,12 @@ class Pressure(Scenario):
         stalled = await self.stalled_client(proxy)
         clients = [await self.connect(proxy.url()) for _ in range(198)]
         driver = await self.connect(proxy.url())
-        slowest = 0
         # Each round when the one before has arrived, so that only the client that does not read is slow. 3.2 MB: far
         # more than sockets and outbox hold for it.
         for i in range(400):
-            before = time.monotonic()
             await self.command(driver, "all", text=f"{i} " + "." * 8000)
             for client in clients:
                 self.assertTrue((await self.receive(client)).startswith(f"{i} "))
-            slowest = max(slowest, time.monotonic() - before)
-        self.assertLess(slowest, scaled(2))
         self.assertEqual(proxy.metric("trunkline_closes_total", reason="outbox_full"), 1)
         self.assertEqual(proxy.metric("trunkline_connections"), 199)
         del stalled
@@ -49,14 +45,10 @@ class Pressure(Scenario):
         payload = "x" * 10000
         floods = [asyncio.create_task(self.flood(c, payload)) for c in clients["stuck"]]
         try:
-            slowest = 0
-            for _ in range(100):
+            for _ in range(100):  # none would be answered before the other goes on if one held up the other
                 for client in clients["live"]:
-                    before = time.monotonic()
                     await client.send("ping")
                     self.assertEqual(await self.receive(client), "ping")
-                    slowest = max(slowest, time.monotonic() - before)
-            self.assertLess(slowest, scaled(1))
         finally:
             for flood in floods:
                 flood.cancel()
@@ -110,7 +102,6 @@ class Pressure(Scenario):
         sending = asyncio.create_task(self.send_numbers(paused, 300, 10000))
         await other.send("beside it")
         self.assertEqual(await self.receive(other), "beside it")
-        self.assertLess(time.monotonic() - started, 1.4)
         for i in range(300):
             self.assertTrue((await self.receive(paused, 20)).startswith(f"{i} "))
         self.assertGreater(time.monotonic() - started, 1)
