@@ -34,6 +34,9 @@ struct ParkedMessage {
     std::string bytes;
 };
 
+/// What keeping a message of these bytes counts, in bytes: small ones are not free.
+inline std::size_t cost_of(std::string_view bytes) noexcept { return bytes.size() + sizeof(ParkedMessage); }
+
 /// What all handles of one connection share: one attachment of a client to this app server. Held by its pool while it
 /// is open, and by every handle.
 struct ConnectionState {

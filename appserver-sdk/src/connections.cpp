@@ -36,30 +36,29 @@ void Core::apply_accept(const std::shared_ptr<ConnectionState>& state, std::stri
     state->is_answered = true;
     if (!frame.empty()) slot->pool.append_control(*slot, frame);
     apply_pause(state);
-    // Also where nothing is parked: its first message may have been too long for that, and wait in the lane.
-    if (!state->parked.empty() || !parking_waiters_.empty()) unpark_later(state);
+    if (!state->parked.empty()) unpark_later(state);
 }
 
 // --- Messages ---
 
-bool Core::on_data(const Connection& connection, LaneSlot& slot, const Message& message) {
+void Core::on_data(const Connection& connection, const Message& message) {
     const auto& state = connection.state_;
-    if (state->phase.load(std::memory_order_relaxed) == Phase::ended) return true;  // the app has closed it
-    if (state->is_answered && !state->is_paused && state->parked.empty()) {
-        deliver(connection, message);
-        return true;
-    }
-    const std::size_t bytes = message.bytes.size();
-    if (state->parked_bytes + bytes > limits().parked_per_connection ||
+    if (state->phase.load(std::memory_order_relaxed) == Phase::ended) return;  // the app has closed it
+    if (state->is_answered && !state->is_paused && state->parked.empty()) return deliver(connection, message);
+
+    // A message that cannot be kept costs its own connection. To leave it in the lane would cost all who share that, and
+    // for ever if what the app waits for, a Backlog or an ack, stands behind it.
+    const std::size_t bytes = cost_of(message.bytes);
+    const bool is_first = state->parked.empty();
+    if ((!is_first && state->parked_bytes + bytes > limits().parked_per_connection) ||
         parked_bytes_ + bytes > limits().parked_in_all) {
-        slot.waits_for_parking = true;
-        parking_waiters_.push_back(&slot);
-        return false;
+        log(LogLevel::warning, "connection " + std::string(connection.id()) + " closed: too much waits to be handled");
+        close(state, 1013, "too much waits to be handled");
+        return;
     }
     state->parked.push_back({message.kind, message.redelivered, std::string(message.bytes)});
     state->parked_bytes += bytes;
     parked_bytes_ += bytes;
-    return true;
 }
 
 void Core::deliver(const Connection& connection, const Message& message) {
@@ -70,6 +69,7 @@ void Core::deliver(const Connection& connection, const Message& message) {
 void Core::apply_pause(const std::shared_ptr<ConnectionState>& state) {
     const bool wanted = state->wants_pause.load(std::memory_order_relaxed);
     if (wanted == state->is_paused || (!state->is_answered && state->pool != nullptr)) return;
+    if (state->parked_end) return;  // the client has left: the rest is handed out, and then its end
     state->is_paused = wanted;
     if (LaneSlot* slot = slot_of(*state)) {
         protocol::Buffer frame;
@@ -94,30 +94,17 @@ void Core::unpark(const std::shared_ptr<ConnectionState>& state) {
         }
         const ParkedMessage message = std::move(state->parked.front());
         state->parked.pop_front();
-        state->parked_bytes -= message.bytes.size();
-        parked_bytes_ -= message.bytes.size();
+        state->parked_bytes -= cost_of(message.bytes);
+        parked_bytes_ -= cost_of(message.bytes);
         deliver(connection, {message.kind, message.bytes, message.redelivered});
     }
-    go_on_after_parking();
     if (state->parked.empty() && state->parked_end && !state->is_told) tell(state, Disconnect(*state->parked_end));
-}
-
-void Core::go_on_after_parking() {
-    for (LaneSlot* slot : std::exchange(parking_waiters_, {})) {
-        slot->waits_for_parking = false;
-        defer([this, pool = slot->pool.id(), index = slot->index] {
-            for (Pool* known : all_pools()) {
-                if (known->id() == pool) return known->go_on(*known->lanes()[index]);
-            }
-        });
-    }
 }
 
 void Core::drop_parked(ConnectionState& state) {
     parked_bytes_ -= state.parked_bytes;
     state.parked_bytes = 0;
     state.parked.clear();
-    if (!parking_waiters_.empty()) go_on_after_parking();
 }
 
 // --- Room ---
@@ -213,9 +200,11 @@ void Core::on_closed(const Connection& connection, Disconnect disconnect) {
         drop_parked(*state);
         return tell(state, disconnect);
     }
-    // Paused: what came before the end is handed out first.
+    // Paused: what came before the end is handed out first. Nothing more will come, so there is nothing left to pause.
     state->parked_end = std::move(disconnect);
+    state->is_paused = false;
     lingering_.insert(state);
+    unpark_later(state);
 }
 
 void Core::apply_close(const std::shared_ptr<ConnectionState>& state, std::string_view frame, Disconnect&& disconnect) {

@@ -284,7 +284,6 @@ void Core::on_pool_ended(Pool& pool, std::string_view why) {
     drain();
     if (pool.is_up()) outgoing.remove_pool(pool.budget());
     ended_pools_.push_back({pool.id(), loop_->now() + 2 * resume_window_});
-    std::erase_if(parking_waiters_, [&](const LaneSlot* slot) { return &slot->pool == &pool; });
 
     for (auto& outcome : requests_.on_pool_ended(&pool)) {
         defer([completion = std::move(outcome.completion), status = outcome.status] { completion(status); });

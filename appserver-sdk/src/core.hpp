@@ -83,8 +83,8 @@ class Core : public std::enable_shared_from_this<Core> {
     void forget(IncomingLink& link);
 
     protocol::Result<void> on_open(LaneSlot& slot, const protocol::Open& open);
-    /// False: it must wait and cannot be parked now.
-    bool on_data(const Connection& connection, LaneSlot& slot, const Message& message);
+    /// Hands the message out, keeps it for a connection that is paused or not answered, or ends that connection.
+    void on_data(const Connection& connection, const Message& message);
     void on_closed(const Connection& connection, Disconnect disconnect);
     void on_backlog(const Connection& connection, bool on);
     void on_request_answered(LaneSlot& slot, std::int32_t id, AckStatus status);
@@ -150,7 +150,6 @@ class Core : public std::enable_shared_from_this<Core> {
     void wait_for_room(const std::shared_ptr<ConnectionState>& state, LaneSlot& slot);
     bool is_all_writable();
     void check_all_writable();
-    void go_on_after_parking();
     LaneSlot* slot_of(const ConnectionState& state) const;
     bool has_room(const LaneSlot& slot) const { return trunkline::has_room(slot.budget, limits()); }
 
@@ -178,7 +177,6 @@ class Core : public std::enable_shared_from_this<Core> {
     std::vector<WritableCallback> all_writable_waiters_;
     std::unordered_set<std::shared_ptr<ConnectionState>> lingering_;  ///< ended, but with parked messages to hand out
     std::size_t parked_bytes_ = 0;
-    std::vector<LaneSlot*> parking_waiters_;
 
     CallBatch draining_;
     bool is_draining_ = false;

@@ -30,9 +30,8 @@ protocol::Result<Handled> FromProxy::on_sequenced(Bytes body) {
     if (pool_.has_ended()) return Handled::done;
     // What this frame causes may have to be sent on this lane: without room it waits, and all behind it.
     if (!has_room(slot_.budget, core_.limits())) return Handled::later;
-    must_wait_ = false;
     TRUNKLINE_CHECK(protocol::decode(body, *this));
-    return must_wait_ ? Handled::later : Handled::done;
+    return Handled::done;
 }
 
 protocol::Result<void> FromProxy::on_unsequenced(std::uint32_t type, Bytes body) {
@@ -66,7 +65,7 @@ protocol::Result<void> FromProxy::on(const protocol::Data& message) {
     if (found == nullptr) return boost::outcome_v2::success();
     // A copy of the handle: the callback may end the connection, which takes it out of the table.
     const Connection connection = *found;
-    must_wait_ = !core_.on_data(connection, slot_, {kind_of(message.kind), message.payload, message.redelivered});
+    core_.on_data(connection, {kind_of(message.kind), message.payload, message.redelivered});
     return boost::outcome_v2::success();
 }
 

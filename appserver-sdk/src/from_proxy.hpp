@@ -39,7 +39,6 @@ class FromProxy {
     Core& core_;
     Pool& pool_;
     LaneSlot& slot_;
-    bool must_wait_ = false;  // the frame at hand could not be taken
 };
 
 }  // namespace trunkline

@@ -48,7 +48,7 @@ void Pool::on_chunk(LaneSlot& slot, std::string_view chunk) {
     core_.check_time(begin, "the callbacks for one piece of input");
     if (has_ended_) return;
     if (!taken) {
-        return end(protocol::ByeCode::bad_frame, "lane " + std::to_string(slot.index) + ", offset " +
+        return end(net::bye_code(taken.error()), "lane " + std::to_string(slot.index) + ", offset " +
                                                      std::to_string(slot.lane.received()) + ": " +
                                                      taken.error().message());
     }
@@ -77,14 +77,12 @@ void Pool::on_progress(LaneSlot& slot) {
 }
 
 void Pool::go_on(LaneSlot& slot) {
-    if (has_ended_ || slot.waits_for_parking || !slot.lane.has_waiting() || !has_room(slot.budget, core_.limits())) {
-        return;
-    }
+    if (has_ended_ || !slot.lane.has_waiting() || !has_room(slot.budget, core_.limits())) return;
     FromProxy sink(core_, slot);
     const auto taken = slot.lane.resume(core_.loop().now(), sink);
     if (has_ended_) return;
     if (!taken) {
-        return end(protocol::ByeCode::bad_frame,
+        return end(net::bye_code(taken.error()),
                    "lane " + std::to_string(slot.index) + ", a frame that had waited: " + taken.error().message());
     }
     if (slot.link != nullptr) slot.link->touch();

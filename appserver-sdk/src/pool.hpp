@@ -35,7 +35,6 @@ struct LaneSlot {
     IncomingLink* link = nullptr;                           ///< set from Attach on; null before
     std::uint64_t released = 0;                             ///< peer_handled() as last taken off the budget
     std::uint64_t highest_opened = 0;                       ///< chan
-    bool waits_for_parking = false;                         ///< a message could not be parked: frames wait
     std::optional<net::Clock::time_point> full_since;       ///< or the last acknowledgement while full
     std::deque<std::string> owed;                           ///< control frames beyond the reserve, in order
     std::vector<std::shared_ptr<ConnectionState>> waiting;  ///< for room: to call back, or to go on unparking

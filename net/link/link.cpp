@@ -17,6 +17,21 @@ constexpr std::size_t kMaxGreeting = 64 << 10;  // a handshake frame is a few hu
 
 }  // namespace
 
+protocol::ByeCode bye_code(const boost::system::error_code& error) noexcept {
+    using protocol::ByeCode;
+    using protocol::errc;
+    if (error.category() != protocol::protocol_category()) return ByeCode::link_lost;
+    switch (static_cast<errc>(error.value())) {
+        case errc::bad_offset:
+        case errc::bad_ack: return ByeCode::bad_offset;
+        case errc::refused:
+        case errc::bad_key:
+        case errc::not_native:
+        case errc::version_mismatch: return ByeCode::refused;
+        default: return ByeCode::bad_frame;
+    }
+}
+
 Link::Link(Loop& loop, ByteStream stream, std::unique_ptr<LinkHandshake> handshake, LinkOwner& owner,
            const LinkTimes& times)
     : loop_(loop), stream_(std::move(stream)), owner_(owner), times_(times), handshake_(std::move(handshake)) {}

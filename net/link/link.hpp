@@ -25,6 +25,9 @@ class LinkOwner {
     virtual void on_link_ended(Link& link, const boost::system::error_code& why) = 0;
 };
 
+/// What a Bye says of a pool that ends for this error of one of its links or lanes.
+protocol::ByeCode bye_code(const boost::system::error_code& error) noexcept;
+
 struct LinkTimes {
     std::chrono::milliseconds handshake{5'000};    ///< for all of it
     std::chrono::milliseconds dead_after{15'000};  ///< a link that brings no byte for so long has ended

@@ -142,7 +142,10 @@ Result<std::optional<Attachment>> AppHandshake::on_frame(Bytes body, Buffer& out
     }
 
     TRUNKLINE_TRY(auto attach, expect<Attach>(body));
-    const Answer answer = decide_(*proxy_, attach);
+    Answer answer = decide_(*proxy_, attach);
+    if (answer.status == AttachStatus::ok && !answer.lane->can_attach(attach.received)) {
+        answer.status = AttachStatus::bad_offset;
+    }
     const std::string mac =
         key_.secret.empty() ? std::string() : link_mac(key_.secret, 'a', own_hello_, proxy_hello_);
     if (answer.status != AttachStatus::ok) {

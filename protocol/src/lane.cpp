@@ -47,12 +47,15 @@ void Lane::place_control() noexcept {
 
 // --- Transport ---
 
-Result<void> Lane::attach(std::uint64_t peer_received, std::uint64_t peer_limit, TimePoint now) {
-    if (peer_received < ring_.begin() || peer_received > ring_.end()) return errc::bad_offset;
+bool Lane::can_attach(std::uint64_t peer_received) const noexcept {
+    if (peer_received < ring_.begin() || peer_received > ring_.end()) return false;
     auto boundary = ring_.begin();
     while (boundary < peer_received) boundary = ring_.next_frame(boundary);
-    if (boundary != peer_received) return errc::bad_offset;
+    return boundary == peer_received;
+}
 
+Result<void> Lane::attach(std::uint64_t peer_received, std::uint64_t peer_limit, TimePoint now) {
+    if (!can_attach(peer_received)) return errc::bad_offset;
     sent_ = walk_ = writable_ = peer_received;
     peer_limit_ = std::max(peer_limit_, peer_limit);
     widen();

@@ -115,8 +115,11 @@ protocol::Result<void> AppServer::on_chunk(PoolLane& lane, unsigned index, proto
 
 PoolLane* AppServer::next_lane() {
     if (!has_pool_up()) return nullptr;
-    PoolLane& lane = pool_->lane(next_key_ % pool_->size());
-    return lane.is_blocked() ? nullptr : &lane;
+    for (unsigned tried = 0; tried < pool_->size(); ++tried, ++next_key_) {
+        PoolLane& lane = pool_->lane(next_key_ % pool_->size());
+        if (!lane.is_blocked()) return &lane;
+    }
+    return nullptr;
 }
 
 AppServer::Place AppServer::take_place() {

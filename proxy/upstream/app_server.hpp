@@ -29,7 +29,8 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     /// Ends its pool, if any, and dials no more.
     void stop();
 
-    /// The lane that the next connection would get, if its pool is up and that lane has room.
+    /// The lane that the next connection would get: the next one in turn that has room. Null if none has, or no pool is
+    /// up.
     PoolLane* next_lane();
     /// Opens a connection on the lane of `next_lane`, which was not null.
     struct Place {

@@ -26,8 +26,6 @@ protocol::PoolId random_pool_id() {
     return id;
 }
 
-bool is_ours(const boost::system::error_code& ec) { return ec.category() == protocol::protocol_category(); }
-
 }  // namespace
 
 // --- PoolLane ---
@@ -162,14 +160,8 @@ void LanePool::on_link_ended(net::Link& link, const boost::system::error_code& w
                     stopping ? CloseReason::app_server_stopping : CloseReason::app_server_lost);
     }
     std::string text = name + ": " + why.message();
-    auto code = ByeCode::link_lost;
-    if (is_ours(why)) {
-        const bool refused = why == make_error_code(protocol::errc::refused) ||
-                             why == make_error_code(protocol::errc::bad_key) ||
-                             why == make_error_code(protocol::errc::not_native) ||
-                             why == make_error_code(protocol::errc::version_mismatch);
-        const bool offset = why == make_error_code(protocol::errc::bad_offset) || why == make_error_code(protocol::errc::bad_ack);
-        code = offset ? ByeCode::bad_offset : refused ? ByeCode::refused : ByeCode::bad_frame;
+    const auto code = net::bye_code(why);
+    if (code != ByeCode::link_lost) {
         if (link.lane() != nullptr) text += " at offset " + std::to_string(lanes_[index]->linked.lane.received());
     }
     fail(code, text, CloseReason::app_server_lost);

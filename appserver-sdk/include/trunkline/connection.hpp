@@ -120,8 +120,8 @@ class Connection {
     [[nodiscard]] std::error_code leave_all_groups(Completion completion = {}) const;
 
     /// Stops the flow of this client's messages: no `on_message` until `resume`, and its proxy stops reading it. What
-    /// is under way meanwhile is kept (`Limits::parked_per_connection`). When the client leaves while it is paused, its
-    /// `on_disconnect` comes behind the kept messages, after `resume`. Calling either twice does no harm.
+    /// is under way meanwhile is kept (`Limits::parked_per_connection`). When the client leaves while it is paused, the
+    /// pause ends: the kept messages are handed out, then comes `on_disconnect`. Calling either twice does no harm.
     void pause() const;
     void resume() const;
 

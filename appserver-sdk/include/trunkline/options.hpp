@@ -22,9 +22,10 @@ struct Limits {
     std::uint64_t reserve = 256 << 10;
     /// The longest frame taken from a proxy; it limits the client messages that routes may allow.
     std::size_t max_frame = 16 << 20;
-    /// Messages kept for one connection that is paused or not answered; beyond it its lane waits.
-    std::size_t parked_per_connection = 256 << 10;
-    /// The same over all connections.
+    /// Messages kept for one connection that is paused or not answered, with what keeping them costs. Whoever sends more
+    /// is closed with 1013. The default is more than what can be under way of a client that its proxy does not read.
+    std::size_t parked_per_connection = 8 << 20;
+    /// The same over all connections; the connection whose message does not fit any more is closed.
     std::size_t parked_in_all = 64 << 20;
     /// Acknowledged requests that wait for one lane's answer; beyond it: `would_block`.
     std::uint32_t open_requests_per_lane = 4096;

@@ -299,12 +299,11 @@ int main(int argc, char** argv) {
         if (option == "--name") { options.name = argv[i + 1]; }
         if (option == "--link-key-file") { options.link_key_file = argv[i + 1]; }
         if (option == "--ring") { options.limits.ring = std::strtoull(argv[i + 1], nullptr, 10); }
-        if (option == "--parked") { options.limits.parked_per_connection = std::strtoull(argv[i + 1], nullptr, 10); }
         if (option == "--window") { options.limits.window = std::strtoull(argv[i + 1], nullptr, 10); }
     }
     if (addresses.empty()) {
         std::fprintf(stderr, "usage: test_app --listen ADDRESS [--listen ADDRESS] [--name NAME] [--link-key-file FILE] [--ring BYTES] "
-                             "[--window BYTES] [--parked BYTES]\n");
+                             "[--window BYTES]\n");
         return 64;
     }
     options.on_log = [](trunkline::LogLevel, std::string_view line) {

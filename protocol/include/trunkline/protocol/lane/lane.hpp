@@ -76,6 +76,8 @@ class Lane {
 
     // --- Transport ---
 
+    /// Whether `attach` would take `peer_received`: a frame boundary of what the ring holds.
+    bool can_attach(std::uint64_t peer_received) const noexcept;
     /// A new link carries this lane from now on: `peer_received` and `peer_limit` are what the peer said in Attach or
     /// Attached. Fails with bad_offset if the ring has no frame boundary there; then the pool ends.
     Result<void> attach(std::uint64_t peer_received, std::uint64_t peer_limit, TimePoint now);
