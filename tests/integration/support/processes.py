@@ -23,7 +23,7 @@ class Process:
         self.name = name
         self.log_path = directory / f"{name}.log"
         self._log = open(self.log_path, "ab")
-        environment = {**os.environ, "ASAN_OPTIONS": "abort_on_error=0:exitcode=66", "TSAN_OPTIONS": "exitcode=66",
+        environment = {**os.environ, "ASAN_OPTIONS": "abort_on_error=0:exitcode=66", "TSAN_OPTIONS": "exitcode=66:report_thread_leaks=0",
                        "UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
         self._child = subprocess.Popen([str(a) for a in argv], stdout=self._log, stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL, env=environment, cwd=directory,
