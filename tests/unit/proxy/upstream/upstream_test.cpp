@@ -109,3 +109,24 @@ TEST_CASE("upstream: a frame that cannot be ends the pool and is named with its 
     if (which != "above the limit") CHECK(error.find(" at offset " + std::to_string(offset)) != std::string::npos);
     CHECK(f.drain(*client).find(close_frame(1012)) != std::string::npos);
 }
+
+TEST_CASE("upstream: a pool may end under a session that is still closing", "[proxy][upstream]") {
+    Fixture f;
+    REQUIRE(f.link());
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    std::optional<protocol::Chan> chan;
+    f.app.on_open = [&](FakeApp::Lane& lane, const protocol::Open& open) {
+        chan = open.chan;
+        f.app.send(lane, protocol::Close{open.chan, 4000, "go", protocol::CloseBy::app});
+    };
+    REQUIRE(f.proxy.run_until([&] { return chan.has_value(); }));
+    REQUIRE(f.proxy.run_until([&] { return f.proxy.upstream().directory().size() == 0; }));
+    REQUIRE(f.proxy.sessions().size() == 1);  // the client does not answer the close frame
+
+    for (const auto& lane : f.app.lanes()) lane->link->close();
+    CHECK(f.proxy.run_until([&] { return f.proxy.app_server().state != AppServerState::linked; }));
+    CHECK(f.proxy.run_until([&] { return f.proxy.sessions().size() == 0; }));
+    CHECK(f.drain(*client).find(close_frame(4000)) != std::string::npos);
+    CHECK(f.proxy.counters().closes(proxy::CloseReason::app_closed).value() == 1);
+}
