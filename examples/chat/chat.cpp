@@ -17,7 +17,7 @@ std::string query_value(std::string_view query, std::string_view name, std::stri
         if (!part.starts_with(name) || part.substr(name.size(), 1) != "=") continue;
         for (std::size_t i = name.size() + 1; i < part.size(); ++i) {
             const bool escaped = part[i] == '%' && i + 2 < part.size();
-            value += escaped ? static_cast<char>(std::stoi("0" + std::string(part.substr(i + 1, 2)), nullptr, 16)) : part[i];
+            value += escaped ? char(std::stoi("0" + std::string(part.substr(i + 1, 2)), nullptr, 16)) : part[i];
             if (escaped) i += 2;
         }
     }

@@ -22,8 +22,9 @@ struct Limits {
     std::uint64_t reserve = 256 << 10;
     /// The longest frame taken from a proxy; it limits the client messages that routes may allow.
     std::size_t max_frame = 16 << 20;
-    /// Messages kept for one connection that is paused or not answered, with what keeping them costs. Whoever sends more
-    /// is closed with 1013. The default is more than what can be under way of a client that its proxy does not read.
+    /// Messages kept for one connection that is paused or not answered, with what keeping them costs. Whoever sends
+    /// more is closed with 1013. The default is more than what can be under way of a client that its proxy does not
+    /// read: a proxy's `links.ring` and `window` above. Where a proxy has a larger ring, raise this with it.
     std::size_t parked_per_connection = 8 << 20;
     /// The same over all connections; the connection whose message does not fit any more is closed.
     std::size_t parked_in_all = 64 << 20;
