@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """trunkline and an app server on its SDK, against nginx in front of a bare echo server, in the same run: rounds of the
-one and the other in turn, so that what the machine does meanwhile happens to both. CPU is utime + stime of all
+one and the other in turn, so that what the machine does meanwhile happens to both. CPU is user and system time of all
 processes of a side, from /proc. Prints the tables and, unless told otherwise, writes them into docs/benchmarks.md.
 
     tests/bench/run.py                    builds build/release, takes some ten minutes
@@ -243,11 +243,14 @@ def rounds(count, what, kinds):
 
 
 def spread(values, digits=2):
+    if not values:
+        return "too short to tell"
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
 def ratios(results, key):
-    return [t[key] / n[key] for t, n in zip(results["trunkline"], results["nginx"])]
+    """Round by round; without those too short for the machine's clock of CPU time to have moved."""
+    return [t[key] / n[key] for t, n in zip(results["trunkline"], results["nginx"]) if n[key] > 0]
 
 
 def run_all(arguments):
