@@ -52,12 +52,12 @@ struct RouteSettings {
     std::string upstream;         ///< name of an upstream
     std::filesystem::path files;  ///< directory of static files, absolute (the loader resolves it against the file)
 
-    bool ask = false;                           ///< the upgrade answer waits for the app
-    milliseconds ask_timeout{10'000};           ///< then 503
-    std::vector<std::string> allow_origins;     ///< empty = the same host only; `*` = any
-    std::vector<std::string> subprotocols;      ///< in order of our preference
-    std::size_t max_message_bytes = 64 << 10;   ///< a client's message, after its fragments were joined
-    milliseconds idle_timeout{0};               ///< no message in either direction; 0 = off
+    bool ask = false;                          ///< the upgrade answer waits for the app
+    milliseconds ask_timeout{10'000};          ///< then 503
+    std::vector<std::string> allow_origins;    ///< empty = the same host only; `*` = any
+    std::vector<std::string> subprotocols;     ///< in order of our preference
+    std::size_t max_message_bytes = 64 << 10;  ///< a client's message, after its fragments were joined
+    milliseconds idle_timeout{0};              ///< no message in either direction; 0 = off
 };
 
 struct AdminSettings {
@@ -66,11 +66,11 @@ struct AdminSettings {
 };
 
 struct LimitSettings {
-    std::size_t connections = 0;            ///< open clients in all; 0 = open-files limit - 200
-    std::size_t outbox_bytes = 1 << 20;     ///< per client; beyond it the client is closed with 1013
-    std::size_t accept_rate = 0;            ///< new connections per second and worker; 0 = no limit
-    std::size_t accept_per_address = 0;     ///< open connections per client address; 0 = no limit
-    std::size_t fragments = 1024;           ///< frames per message
+    std::size_t connections = 0;         ///< open clients in all; 0 = open-files limit - 200
+    std::size_t outbox_bytes = 1 << 20;  ///< per client; beyond it the client is closed with 1013
+    std::size_t accept_rate = 0;         ///< new connections per second and worker; 0 = no limit
+    std::size_t accept_per_address = 0;  ///< open connections per client address; 0 = no limit
+    std::size_t fragments = 1024;        ///< frames per message
 };
 
 struct TimeoutSettings {
@@ -83,13 +83,13 @@ struct TimeoutSettings {
 };
 
 struct LinkSettings {
-    milliseconds connect{5'000};      ///< for connect
-    milliseconds handshake{5'000};    ///< for the whole link handshake
-    milliseconds keep_alive{5'000};   ///< an Ack at least so often
-    milliseconds dead_after{15'000};  ///< a link that brings no byte for so long is lost
-    milliseconds ack_delay{50};       ///< an Ack at the latest so long after something was handled
-    milliseconds redial_min{100};     ///< first wait after a failed dial, doubled each time
-    milliseconds redial_max{1'000};   ///< the cap of it
+    milliseconds connect{5'000};        ///< for connect
+    milliseconds handshake{5'000};      ///< for the whole link handshake
+    milliseconds keep_alive{5'000};     ///< an Ack at least so often
+    milliseconds dead_after{15'000};    ///< a link that brings no byte for so long is lost
+    milliseconds ack_delay{50};         ///< an Ack at the latest so long after something was handled
+    milliseconds redial_min{100};       ///< first wait after a failed dial, doubled each time
+    milliseconds redial_max{1'000};     ///< the cap of it
     milliseconds resolve_every{5'000};  ///< names are resolved again so often
     std::size_t window_bytes = 1 << 20;
     std::size_t ring_bytes = 4 << 20;

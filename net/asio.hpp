@@ -21,7 +21,8 @@ using TcpAcceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 using LocalSocket = asio::basic_stream_socket<asio::local::stream_protocol, Executor>;
 using LocalAcceptor = asio::basic_socket_acceptor<asio::local::stream_protocol, Executor>;
 using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 
 }  // namespace trunkline::net

@@ -46,8 +46,8 @@ void Core::on_data(const Connection& connection, const Message& message) {
     if (state->phase.load(std::memory_order_relaxed) == Phase::ended) return;  // the app has closed it
     if (state->is_answered && !state->is_paused && state->parked.empty()) return deliver(connection, message);
 
-    // A message that cannot be kept costs its own connection. To leave it in the lane would cost all who share that, and
-    // for ever if what the app waits for, a Backlog or an ack, stands behind it.
+    // A message that cannot be kept costs its own connection. To leave it in the lane would cost all who share that,
+    // and for ever if what the app waits for, a Backlog or an ack, stands behind it.
     const std::size_t bytes = cost_of(message.bytes);
     const bool is_first = state->parked.empty();
     if ((!is_first && state->parked_bytes + bytes > limits().parked_per_connection) ||

@@ -12,7 +12,9 @@ constexpr std::chrono::milliseconds kRetry{100};  // after accept failed for wan
 }  // namespace
 
 LinkListener::LinkListener(net::Loop& loop, net::ListenSocket socket, OnAccepted on_accepted)
-    : socket_(std::move(socket)), readable_(loop.executor(), socket_.fd()), retry_(loop.executor()),
+    : socket_(std::move(socket)),
+      readable_(loop.executor(), socket_.fd()),
+      retry_(loop.executor()),
       on_accepted_(std::move(on_accepted)) {
     wait();
 }

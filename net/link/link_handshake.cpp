@@ -35,7 +35,9 @@ Result<Message> expect(Bytes body) {
     return *sink.message;
 }
 
-bool same(Bytes a, Bytes b) noexcept { return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+bool same(Bytes a, Bytes b) noexcept {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 /// Whether `mac` shows that the peer holds our key, where that matters.
 bool is_proven(const LinkKey& key, Bytes mac, char side, Bytes app_hello, Bytes proxy_hello) {
@@ -146,8 +148,7 @@ Result<std::optional<Attachment>> AppHandshake::on_frame(Bytes body, Buffer& out
     if (answer.status == AttachStatus::ok && !answer.lane->can_attach(attach.received)) {
         answer.status = AttachStatus::bad_offset;
     }
-    const std::string mac =
-        key_.secret.empty() ? std::string() : link_mac(key_.secret, 'a', own_hello_, proxy_hello_);
+    const std::string mac = key_.secret.empty() ? std::string() : link_mac(key_.secret, 'a', own_hello_, proxy_hello_);
     if (answer.status != AttachStatus::ok) {
         append(out, Attached{answer.status, 0, 0, mac});
         return answer.status == AttachStatus::bad_offset ? errc::bad_offset : errc::refused;

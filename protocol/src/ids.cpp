@@ -20,7 +20,8 @@ ConnectionId ConnectionId::located(Epoch proxy, std::array<unsigned char, 16> ra
     ConnectionId id{random};
     const auto low = static_cast<std::uint32_t>(proxy);
     id.bytes[0] |= 0x80;
-    for (int i = 0; i < 4; ++i) id.bytes[static_cast<std::size_t>(1 + i)] = static_cast<unsigned char>(low >> (24 - 8 * i));
+    for (int i = 0; i < 4; ++i)
+        id.bytes[static_cast<std::size_t>(1 + i)] = static_cast<unsigned char>(low >> (24 - 8 * i));
     return id;
 }
 

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "net/link/link_handshake.hpp"
-#include "proxy/log/logging.hpp"
 #include "proxy/app/signals.hpp"
+#include "proxy/log/logging.hpp"
 
 namespace trunkline::proxy {
 
@@ -64,9 +64,8 @@ Application::~Application() = default;
 void Application::run() {
     for (const auto& worker : workers_) worker->start();
     for (const auto& address : workers_.front()->addresses()) log_info("listening", {{"address", address.to_string()}});
-    log_info("ready to serve", {{"proxy", settings_.proxy_id},
-                                {"workers", settings_.workers},
-                                {"admin_port", admin_->port()}});
+    log_info("ready to serve",
+             {{"proxy", settings_.proxy_id}, {"workers", settings_.workers}, {"admin_port", admin_->port()}});
 
     net::asio::io_context main_context;
     auto work = net::asio::make_work_guard(main_context);

@@ -5,8 +5,8 @@
 #include <exception>
 #include <stdexcept>
 
-#include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
+#include "proxy/log/logging.hpp"
 
 namespace trunkline::proxy {
 
@@ -38,8 +38,8 @@ Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, Worker
         if (!socket) {
             throw std::runtime_error("cannot listen on " + address.to_string() + ": " + socket.error().message());
         }
-        listeners_.push_back(std::make_unique<Listener>(loop_, std::move(socket).value(), settings_.limits,
-                                                        shares.admission, http_));
+        listeners_.push_back(
+            std::make_unique<Listener>(loop_, std::move(socket).value(), settings_.limits, shares.admission, http_));
     }
 }
 

@@ -30,8 +30,8 @@ struct WorkerShares {
 /// Made, started and stopped on main's thread.
 class Worker final : private UpgradeSink {
   public:
-    /// All that is shared outlives it. Opens the listening sockets at `addresses`; throws std::runtime_error, whose text
-    /// names the address, if that fails.
+    /// All that is shared outlives it. Opens the listening sockets at `addresses`; throws std::runtime_error, whose
+    /// text names the address, if that fails.
     Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters,
            const std::vector<net::Endpoint>& addresses);
     ~Worker() override;

@@ -1,8 +1,8 @@
 #include "proxy/listener/http_session.hpp"
 
-#include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
 #include "proxy/listener/http_syntax.hpp"
+#include "proxy/log/logging.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>

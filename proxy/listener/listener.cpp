@@ -1,7 +1,7 @@
 #include "proxy/listener/listener.hpp"
 
-#include "proxy/log/logging.hpp"
 #include "proxy/listener/http_answer.hpp"
+#include "proxy/log/logging.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -149,7 +149,8 @@ void append_queues(std::vector<MetricFamily>& out, const std::vector<const Worke
         sum(workers, [](const WorkerCounters& worker) { return worker.ring_bytes.value(); }));
     out.push_back(std::move(queues));
 
-    auto drops = family("trunkline_drops_total", "Messages that were not passed on, and log lines lost", MetricType::Counter);
+    auto drops =
+        family("trunkline_drops_total", "Messages that were not passed on, and log lines lost", MetricType::Counter);
     for (std::size_t i = 0; i < kDropReasonCount; ++i) {
         const auto reason = static_cast<DropReason>(i);
         add(drops, {label("reason", to_string(reason))},

@@ -8,7 +8,8 @@ namespace {
 constexpr std::size_t kKeptCapacity = 16 << 10;
 constexpr std::size_t kOwnSegment = 64 << 10;
 
-/// Length of the WebSocket frame at the front of `bytes`, which our own writer made: unmasked and whole (RFC 6455 §5.2).
+/// Length of the WebSocket frame at the front of `bytes`, which our own writer made: unmasked and whole (RFC 6455
+/// §5.2).
 std::size_t frame_length(std::string_view bytes) {
     const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i])); };
     const std::size_t small = byte(1);
@@ -24,7 +25,8 @@ std::size_t frame_length(std::string_view bytes) {
 void Outbox::append(std::string_view head, std::string_view payload) {
     const std::size_t size = head.size() + payload.size();
     own_.append(head).append(payload);
-    // Segments are what is given back when it is written, so a client that never quite drains must not have one for ever.
+    // Segments are what is given back when it is written, so a client that never quite drains must not have one for
+    // ever.
     if (first_ == segments_.size() || !segments_.back().shared.empty() || segments_.back().size >= kOwnSegment) {
         segments_.push_back({{}, size});
     } else {

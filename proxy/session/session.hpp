@@ -149,22 +149,22 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
     State state_ = State::asking;
     CloseReason why_{};
     net::PauseReasons<PauseReason> paused_;
-    bool readable_ : 1 = false;         // an edge came that was not read to the end
-    bool hung_up_ : 1 = false;          // the client's end of the stream is there behind what is unread
+    bool readable_ : 1 = false;  // an edge came that was not read to the end
+    bool hung_up_ : 1 = false;   // the client's end of the stream is there behind what is unread
     bool can_write_ : 1 = true;
-    bool close_seen_ : 1 = false;       // closing: nothing more is expected of the client
-    bool close_untold_ : 1 = false;     // the lane had no room for our Close
-    bool backlog_ : 1 = false;          // over a quarter of the outbox limit, below an eighth not yet
-    bool backlog_told_ : 1 = false;     // what the app knows
-    bool waits_for_lane_ : 1 = false;   // on its waiting list
-    bool pinged_ : 1 = false;           // and nothing heard since
-    std::uint16_t close_code_ = 0;      // as the app is to be told
+    bool close_seen_ : 1 = false;      // closing: nothing more is expected of the client
+    bool close_untold_ : 1 = false;    // the lane had no room for our Close
+    bool backlog_ : 1 = false;         // over a quarter of the outbox limit, below an eighth not yet
+    bool backlog_told_ : 1 = false;    // what the app knows
+    bool waits_for_lane_ : 1 = false;  // on its waiting list
+    bool pinged_ : 1 = false;          // and nothing heard since
+    std::uint16_t close_code_ = 0;     // as the app is to be told
     std::uint32_t table_index_ = 0;
     net::Poller::Token token_;
     protocol::websocket::FrameReader reader_;
     Binding binding_;
-    std::unique_ptr<Outbox> outbox_;    // null while nothing waits for the client
-    std::unique_ptr<Asking> asking_;    // only between Open and Accept
+    std::unique_ptr<Outbox> outbox_;         // null while nothing waits for the client
+    std::unique_ptr<Asking> asking_;         // only between Open and Accept
     net::Clock::time_point heard_{};         // anything from the client
     net::Clock::time_point last_message_{};  // in either direction
     net::Clock::time_point since_{};         // asking, closing: its beginning; open: when the pending message began

@@ -78,13 +78,14 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
     if (info.by != ClosedBy::app) tell_app_closed(text);
     if (!close_untold_) leave_lane();
     if (was_asking) {
-        const unsigned status = why == CloseReason::refused_by_app ? code : why == CloseReason::protocol_error ? 400u : 503u;
+        const unsigned status = why == CloseReason::refused_by_app   ? code
+                                : why == CloseReason::protocol_error ? 400u
+                                                                     : 503u;
         asking_.reset();
         close_seen_ = true;
         if (why == CloseReason::client_gone || why == CloseReason::client_reset) return finish();
-        const Refusal refusal =
-            status == 503 ? unavailable(refuse_reason(why), std::string(text))
-                          : Refusal{refuse_reason(why), status, std::string(text), {}, false};
+        const Refusal refusal = status == 503 ? unavailable(refuse_reason(why), std::string(text))
+                                              : Refusal{refuse_reason(why), status, std::string(text), {}, false};
         outbox().append_answer(refusal_answer(refusal));
         home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
         home_.loop.touch(*this);
@@ -129,7 +130,8 @@ void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
     home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
     close_seen_ = why == CloseReason::client_closed;
     wake_by(next_deadline(home_.loop.now()));
-    if (readable_ && paused_.is_paused()) home_.loop.poller().again(token_);  // its answer may be behind what was not read
+    if (readable_ && paused_.is_paused())
+        home_.loop.poller().again(token_);  // its answer may be behind what was not read
     home_.loop.touch(*this);
 }
 

@@ -87,9 +87,8 @@ void AppServer::on_pool_ended(const PoolEnd& end) {
     const bool is_news = last_error_ != why;
     last_error_ = why;
     if (was_up || is_news) {  // one line per cause, not one per attempt
-        log_warn(was_up ? "app server lost" : "app server not linked", {{"upstream", upstream_.name()},
-                                                                        {"app_server", settings_.address.to_string()},
-                                                                        {"why", why}});
+        log_warn(was_up ? "app server lost" : "app server not linked",
+                 {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}, {"why", why}});
     }
     loop_.bury(std::move(pool_));
     upstream_.on_app_server_changed();

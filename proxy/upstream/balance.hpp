@@ -10,8 +10,8 @@ namespace trunkline::proxy {
 
 /// One app server as the choice sees it.
 struct Candidate {
-    bool takes_opens = false;      ///< its pool is up and the lane that is next has room
-    std::size_t connections = 0;   ///< of this worker
+    bool takes_opens = false;     ///< its pool is up and the lane that is next has room
+    std::size_t connections = 0;  ///< of this worker
 };
 
 /// Chooses the app server of a new connection; one per upstream and worker. Pure.

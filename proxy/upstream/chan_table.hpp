@@ -55,7 +55,8 @@ class ChanTable {
 
     /// Pages in memory.
     std::size_t pages() const noexcept {
-        return static_cast<std::size_t>(std::count_if(pages_.begin(), pages_.end(), [](const auto& p) { return p != nullptr; }));
+        return static_cast<std::size_t>(
+            std::count_if(pages_.begin(), pages_.end(), [](const auto& p) { return p != nullptr; }));
     }
 
     /// Calls `f(T&)` for every open chan; `f` may remove the one it is given.

@@ -234,7 +234,8 @@ void FromApp::on(const protocol::BroadcastData& message) {
 }
 
 void FromApp::on(const protocol::GroupBroadcastData& message) {
-    fan_out(in_group(message.group, except(message.excluded_connection_ids, message.excluded_user_ids)), message.payloads);
+    fan_out(in_group(message.group, except(message.excluded_connection_ids, message.excluded_user_ids)),
+            message.payloads);
 }
 
 void FromApp::on(const protocol::MultiGroupBroadcastData& message) {

@@ -12,14 +12,18 @@
 
 namespace trunkline::proxy {
 
-/// What an app server can ask of this proxy, message by message: the sink of the frames of one lane. Made for one chunk.
+/// What an app server can ask of this proxy, message by message: the sink of the frames of one lane. Made for one
+/// chunk.
 ///
-/// A verb for a set of connections, or for a connection by its id, comes on every lane, and takes effect on this one only
-/// for connections whose home lane it is (SPEC.md "Order").
+/// A verb for a set of connections, or for a connection by its id, comes on every lane, and takes effect on this one
+/// only for connections whose home lane it is (SPEC.md "Order").
 class FromApp {
   public:
     FromApp(Upstream& upstream, PoolLane& lane, unsigned index)
-        : upstream_(upstream), directory_(upstream.directory()), counters_(upstream.home().counters), lane_(lane),
+        : upstream_(upstream),
+          directory_(upstream.directory()),
+          counters_(upstream.home().counters),
+          lane_(lane),
           home_{index, lane.pool().size()} {}
 
     protocol::Result<protocol::Handled> on_sequenced(protocol::Bytes body);

@@ -104,13 +104,12 @@ void LanePool::on_connected(unsigned index, net::UniqueFd fd, const boost::syste
     attach.lane = index;
     attach.lanes = size();
     auto handshake = std::make_unique<net::ProxyHandshake>(
-        settings_.hello, settings_.key, attach, lanes_[index]->linked.lane,
-        [this](const protocol::Hello& app) {
+        settings_.hello, settings_.key, attach, lanes_[index]->linked.lane, [this](const protocol::Hello& app) {
             if (app.max_frame >= kLeastMaxFrame) app_max_frame_ = std::min(app_max_frame_, app.max_frame);
             return owner_.check(app);
         });
-    lanes_[index]->linked.link = std::make_unique<net::Link>(loop_, net::ByteStream(fd.release()), std::move(handshake),
-                                                             *this, settings_.link);
+    lanes_[index]->linked.link =
+        std::make_unique<net::Link>(loop_, net::ByteStream(fd.release()), std::move(handshake), *this, settings_.link);
     lanes_[index]->linked.link->start();
 }
 

@@ -40,8 +40,8 @@ class PoolLane {
     std::size_t max_payload() const noexcept;
     /// A small frame that must not wait for the ring. False: not even the reserve has room; then `wait`.
     [[nodiscard]] bool send_control(protocol::Bytes frame);
-    /// The answer to a request of the app server, for which a part of the reserve is kept. False: the app server has more
-    /// requests open than it may.
+    /// The answer to a request of the app server, for which a part of the reserve is kept. False: the app server has
+    /// more requests open than it may.
     [[nodiscard]] bool send_answer(protocol::Bytes frame);
 
     /// Calls `session.on_lane_room()` once, when this lane is not blocked any more. Not for one that waits already.

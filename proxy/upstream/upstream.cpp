@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "net/resolve.hpp"
-#include "proxy/log/logging.hpp"
 #include "proxy/listener/upgrade.hpp"
+#include "proxy/log/logging.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline::proxy {
@@ -33,7 +33,8 @@ class HeaderLists {
   public:
     explicit HeaderLists(const std::vector<Header>& lines) {
         for (const Header& line : lines) {
-            auto at = std::find_if(names_.begin(), names_.end(), [&](Bytes name) { return equal_names(name, line.name); });
+            auto at =
+                std::find_if(names_.begin(), names_.end(), [&](Bytes name) { return equal_names(name, line.name); });
             if (at == names_.end()) {
                 names_.push_back(line.name);
                 values_.emplace_back();
@@ -98,7 +99,8 @@ void Upstream::resolve(Configured& configured) {
         return;
     }
     configured.resolving = true;
-    auto kept = *std::find_if(configured_.begin(), configured_.end(), [&](const auto& c) { return c.get() == &configured; });
+    auto kept =
+        *std::find_if(configured_.begin(), configured_.end(), [&](const auto& c) { return c.get() == &configured; });
     net::async_resolve(home_.loop.executor(), configured.endpoint,
                        [this, kept](const boost::system::error_code& ec, std::vector<net::Endpoint> addresses) {
                            kept->resolving = false;

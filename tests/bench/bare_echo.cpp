@@ -23,9 +23,9 @@ namespace {
 
 struct Client {
     int fd = -1;
-    bool open = false;   // the upgrade was answered
-    std::string in;      // an incomplete request head or frame
-    std::string out;     // what the socket did not take
+    bool open = false;  // the upgrade was answered
+    std::string in;     // an incomplete request head or frame
+    std::string out;    // what the socket did not take
 };
 
 std::vector<Client> clients;  // by descriptor
@@ -39,14 +39,20 @@ void drop(Client& client) {
 void write(Client& client, std::string_view bytes) {
     if (client.out.empty()) {
         const auto n = ::send(client.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN) { return; }  // its end is on its way
-        if (n > 0) { bytes.remove_prefix(static_cast<std::size_t>(n)); }
+        if (n < 0 && errno != EAGAIN) {
+            return;
+        }  // its end is on its way
+        if (n > 0) {
+            bytes.remove_prefix(static_cast<std::size_t>(n));
+        }
     }
     client.out += bytes;
 }
 
 void flush(Client& client) {
-    if (client.out.empty()) { return; }
+    if (client.out.empty()) {
+        return;
+    }
     std::string out = std::move(client.out);
     client.out = std::string();
     write(client, out);
@@ -54,7 +60,9 @@ void flush(Client& client) {
 
 void upgrade(Client& client) {
     const auto end = client.in.find("\r\n\r\n");
-    if (end == std::string::npos) { return; }
+    if (end == std::string::npos) {
+        return;
+    }
     static constexpr std::string_view kName = "sec-websocket-key: ";
     std::string key;
     for (std::size_t i = 0; i + kName.size() < end; ++i) {
@@ -71,8 +79,9 @@ void upgrade(Client& client) {
     EVP_EncodeBlock(accept.data(), digest.data(), digest.size());
     client.open = true;
     client.in.erase(0, end + 4);
-    write(client, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-                      std::string(reinterpret_cast<char*>(accept.data())) + "\r\n\r\n");
+    write(client,
+          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+              std::string(reinterpret_cast<char*>(accept.data())) + "\r\n\r\n");
 }
 
 void on_message(Client& client, unsigned char opcode, std::string_view payload) {
@@ -85,9 +94,13 @@ void on_message(Client& client, unsigned char opcode, std::string_view payload) 
     static std::string frame;
     frame.assign(head.data(), head_size);
     frame += payload;
-    if (payload.empty() || payload[0] != 'B') { return write(client, frame); }
+    if (payload.empty() || payload[0] != 'B') {
+        return write(client, frame);
+    }
     for (auto& other : clients) {
-        if (other.open) { write(other, frame); }
+        if (other.open) {
+            write(other, frame);
+        }
     }
 }
 
@@ -104,13 +117,21 @@ std::ptrdiff_t read_frames(Client& client, char* bytes, std::size_t size) {
         } else if (length == 127) {
             return -1;
         }
-        if (size - at < head + length) { break; }
+        if (size - at < head + length) {
+            break;
+        }
         const unsigned char opcode = p[0] & 0x0f;
         char* mask = bytes + at + head - 4;
         char* payload = mask + 4;
-        for (std::size_t i = 0; i < length; ++i) { payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]); }
-        if (opcode == 8) { return -1; }
-        if (opcode <= 2) { on_message(client, opcode, {payload, length}); }
+        for (std::size_t i = 0; i < length; ++i) {
+            payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]);
+        }
+        if (opcode == 8) {
+            return -1;
+        }
+        if (opcode <= 2) {
+            on_message(client, opcode, {payload, length});
+        }
         at += head + length;
     }
     return static_cast<std::ptrdiff_t>(at);
@@ -118,22 +139,36 @@ std::ptrdiff_t read_frames(Client& client, char* bytes, std::size_t size) {
 
 void on_readable(Client& client) {
     const auto n = ::recv(client.fd, block.data(), block.size(), MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) { return; }
-    if (n <= 0) { return drop(client); }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        return drop(client);
+    }
     const auto size = static_cast<std::size_t>(n);
     if (client.open && client.in.empty()) {
         const auto used = read_frames(client, block.data(), size);
-        if (used < 0) { return drop(client); }
+        if (used < 0) {
+            return drop(client);
+        }
         client.in.assign(block.data() + used, size - static_cast<std::size_t>(used));
         return;
     }
     client.in.append(block.data(), size);
-    if (!client.open) { upgrade(client); }
-    if (!client.open) { return; }
+    if (!client.open) {
+        upgrade(client);
+    }
+    if (!client.open) {
+        return;
+    }
     const auto used = read_frames(client, client.in.data(), client.in.size());
-    if (used < 0) { return drop(client); }
+    if (used < 0) {
+        return drop(client);
+    }
     client.in.erase(0, static_cast<std::size_t>(used));
-    if (client.in.empty()) { client.in = std::string(); }
+    if (client.in.empty()) {
+        client.in = std::string();
+    }
 }
 
 }  // namespace
@@ -173,7 +208,9 @@ int main(int argc, char** argv) {
             if (ready.data.fd == listener) {
                 for (int fd = 0; (fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
                     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-                    if (clients.size() <= static_cast<std::size_t>(fd)) { clients.resize(static_cast<std::size_t>(fd) + 1); }
+                    if (clients.size() <= static_cast<std::size_t>(fd)) {
+                        clients.resize(static_cast<std::size_t>(fd) + 1);
+                    }
                     clients[static_cast<std::size_t>(fd)].fd = fd;
                     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
                     event.data.fd = fd;
@@ -182,9 +219,15 @@ int main(int argc, char** argv) {
                 continue;
             }
             auto& client = clients[static_cast<std::size_t>(ready.data.fd)];
-            if (client.fd < 0) { continue; }
-            if ((ready.events & EPOLLOUT) != 0) { flush(client); }
-            if ((ready.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) { on_readable(client); }
+            if (client.fd < 0) {
+                continue;
+            }
+            if ((ready.events & EPOLLOUT) != 0) {
+                flush(client);
+            }
+            if ((ready.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+                on_readable(client);
+            }
         }
     }
 }

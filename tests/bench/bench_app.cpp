@@ -13,7 +13,9 @@ int main(int argc, char** argv) {
         const auto error = is_broadcast ? server.to_all().send(message.kind, message.bytes)
                                         : connection.send(message.kind, message.bytes);
         // The driver counts what arrives, so a message that was not taken shows; why it was not is said here.
-        if (error) { std::fprintf(stderr, "bench_app: %s\n", error.message().c_str()); }
+        if (error) {
+            std::fprintf(stderr, "bench_app: %s\n", error.message().c_str());
+        }
     });
     const auto listening = server.listen(argv[1]);
     if (!listening) {

@@ -47,10 +47,10 @@ enum class State : std::uint8_t { idle, connecting, open, closed };
 struct Client {
     int fd = -1;
     State state = State::idle;
-    bool pending = false;          // echo: a message is under way
-    std::uint64_t expected = 0;    // broadcast: the next number
-    std::int64_t sent_at = 0;      // echo: when, ns
-    std::string spill;             // an incomplete response head or frame
+    bool pending = false;        // echo: a message is under way
+    std::uint64_t expected = 0;  // broadcast: the next number
+    std::int64_t sent_at = 0;    // echo: when, ns
+    std::string spill;           // an incomplete response head or frame
 };
 
 /// Latencies in steps of 1 % from 1 us to 100 s.
@@ -101,13 +101,17 @@ std::string client_frame(unsigned char opcode, std::string_view payload) {
     if (payload.size() < 126) {
         out += static_cast<char>(0x80 | payload.size());
     } else {
-        if (payload.size() > 0xffff) { fail("size: at most 65535"); }
+        if (payload.size() > 0xffff) {
+            fail("size: at most 65535");
+        }
         out += static_cast<char>(0x80 | 126);
         out += static_cast<char>(payload.size() >> 8);
         out += static_cast<char>(payload.size() & 0xff);
     }
     out.append(reinterpret_cast<const char*>(kMask), 4);
-    for (std::size_t i = 0; i < payload.size(); ++i) { out += static_cast<char>(payload[i] ^ kMask[i % 4]); }
+    for (std::size_t i = 0; i < payload.size(); ++i) {
+        out += static_cast<char>(payload[i] ^ kMask[i % 4]);
+    }
     return out;
 }
 
@@ -128,9 +132,15 @@ class Bench {
         wait_for_go();
         connect_all();
         wait_for_go();
-        if (x_options.mode == "echo") { echo(); }
-        if (x_options.mode == "broadcast") { broadcast(); }
-        if (x_options.mode == "idle") { std::printf("{\"idle\": true}\n"), std::fflush(stdout); }
+        if (x_options.mode == "echo") {
+            echo();
+        }
+        if (x_options.mode == "broadcast") {
+            broadcast();
+        }
+        if (x_options.mode == "idle") {
+            std::printf("{\"idle\": true}\n"), std::fflush(stdout);
+        }
         wait_for_go();
         return x_errors == 0 ? 0 : 1;
     }
@@ -152,8 +162,12 @@ class Bench {
     }
 
     void wait_for_go() {
-        if (!x_has_stdin) { return; }
-        while (x_lines == 0) { turn(1000); }
+        if (!x_has_stdin) {
+            return;
+        }
+        while (x_lines == 0) {
+            turn(1000);
+        }
         --x_lines;
     }
 
@@ -173,7 +187,9 @@ class Bench {
     void on_stdin() {
         std::array<char, 256> text;
         const auto n = ::read(STDIN_FILENO, text.data(), text.size());
-        if (n <= 0) { std::exit(1); }  // whoever started us is gone
+        if (n <= 0) {
+            std::exit(1);
+        }  // whoever started us is gone
         x_lines += std::count(text.data(), text.data() + n, '\n');
     }
 
@@ -183,7 +199,9 @@ class Bench {
         const auto started = now_ns();
         turn_until(
             [this] {
-                while (x_next < x_clients.size() && x_connecting < x_options.concurrency) { connect(x_next++); }
+                while (x_next < x_clients.size() && x_connecting < x_options.concurrency) {
+                    connect(x_next++);
+                }
                 return x_open + x_refused == x_clients.size();
             },
             x_options.deadline, "connecting");
@@ -195,7 +213,9 @@ class Bench {
     void connect(std::size_t index) {
         auto& client = x_clients[index];
         client.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (client.fd < 0) { fail(std::string("socket: ") + std::strerror(errno)); }
+        if (client.fd < 0) {
+            fail(std::string("socket: ") + std::strerror(errno));
+        }
         const int on = 1;
         setsockopt(client.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         setsockopt(client.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -219,7 +239,9 @@ class Bench {
     }
 
     void send_head(Client& client) {
-        if (client.sent_at != 0) { return; }
+        if (client.sent_at != 0) {
+            return;
+        }
         client.sent_at = now_ns();
         write(client, "GET " + x_options.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(x_options.port) +
                           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -230,9 +252,13 @@ class Bench {
     void on_head(Client& client, std::string_view bytes) {
         client.spill += bytes;
         const auto end = client.spill.find("\r\n\r\n");
-        if (end == std::string::npos) { return; }
+        if (end == std::string::npos) {
+            return;
+        }
         if (client.spill.compare(0, 12, "HTTP/1.1 101") != 0) {
-            if (x_refused == 0) { std::fprintf(stderr, "ws_bench: refused: %.60s\n", client.spill.c_str()); }
+            if (x_refused == 0) {
+                std::fprintf(stderr, "ws_bench: refused: %.60s\n", client.spill.c_str());
+            }
             return lose(client);
         }
         client.state = State::open;
@@ -241,18 +267,26 @@ class Bench {
         ++x_open;
         std::string rest = client.spill.substr(end + 4);
         client.spill = std::string();
-        if (!rest.empty()) { on_bytes(client, rest); }
+        if (!rest.empty()) {
+            on_bytes(client, rest);
+        }
     }
 
     void lose(Client& client) {
-        if (client.state == State::closed) { return; }
+        if (client.state == State::closed) {
+            return;
+        }
         if (client.state == State::connecting) {
             --x_connecting;
             ++x_refused;
         } else {
-            if (x_errors == 0) { std::fprintf(stderr, "ws_bench: a client was closed\n"); }
+            if (x_errors == 0) {
+                std::fprintf(stderr, "ws_bench: a client was closed\n");
+            }
             --x_open;
-            if (client.pending) { --x_pending; }
+            if (client.pending) {
+                --x_pending;
+            }
         }
         ++x_errors;
         client.state = State::closed;
@@ -263,13 +297,23 @@ class Bench {
     // --- bytes
 
     void on_event(Client& client, std::uint32_t what) {
-        if (client.state == State::closed) { return; }
-        if (client.state == State::connecting && (what & EPOLLOUT) != 0) { send_head(client); }
-        if ((what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) { return; }
+        if (client.state == State::closed) {
+            return;
+        }
+        if (client.state == State::connecting && (what & EPOLLOUT) != 0) {
+            send_head(client);
+        }
+        if ((what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) {
+            return;
+        }
         while (client.state != State::closed) {
             const auto n = ::recv(client.fd, x_block.data(), x_block.size(), MSG_DONTWAIT);
-            if (n < 0 && (errno == EAGAIN || errno == EINTR)) { return; }
-            if (n <= 0) { return lose(client); }
+            if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+                return;
+            }
+            if (n <= 0) {
+                return lose(client);
+            }
             std::string_view bytes(x_block.data(), static_cast<std::size_t>(n));
             if (client.state == State::connecting) {
                 on_head(client, bytes);
@@ -277,7 +321,9 @@ class Bench {
                 on_bytes(client, bytes);
             }
             // A short read has drained the socket.
-            if (static_cast<std::size_t>(n) < x_block.size() && (what & (EPOLLRDHUP | EPOLLHUP)) == 0) { return; }
+            if (static_cast<std::size_t>(n) < x_block.size() && (what & (EPOLLRDHUP | EPOLLHUP)) == 0) {
+                return;
+            }
         }
     }
 
@@ -294,32 +340,50 @@ class Bench {
             std::uint64_t length = byte(1);
             std::size_t head = 2;
             if (length == 126) {
-                if (bytes.size() < 4) { break; }
+                if (bytes.size() < 4) {
+                    break;
+                }
                 length = static_cast<std::uint64_t>(byte(2) << 8 | byte(3));
                 head = 4;
             } else if (length >= 127) {
                 return lose(client);  // nothing here is so long; a masked frame looks like it, too
             }
-            if (bytes.size() < head + length) { break; }
+            if (bytes.size() < head + length) {
+                break;
+            }
             on_frame(client, byte(0), bytes.substr(head, length));
             bytes.remove_prefix(head + length);
         }
-        if (client.state == State::open && !bytes.empty()) { client.spill = bytes; }
+        if (client.state == State::open && !bytes.empty()) {
+            client.spill = bytes;
+        }
     }
 
     void on_frame(Client& client, unsigned char first, std::string_view payload) {
         const unsigned char opcode = first & 0x0f;
-        if (opcode == 9) { return write(client, client_frame(10, payload)); }
-        if (opcode == 8) { return lose(client); }
-        if (opcode == 10) { return; }
-        if (x_options.mode == "echo") { return on_echo(client, payload); }
-        if (x_options.mode == "broadcast") { on_broadcast(client, payload); }
+        if (opcode == 9) {
+            return write(client, client_frame(10, payload));
+        }
+        if (opcode == 8) {
+            return lose(client);
+        }
+        if (opcode == 10) {
+            return;
+        }
+        if (x_options.mode == "echo") {
+            return on_echo(client, payload);
+        }
+        if (x_options.mode == "broadcast") {
+            on_broadcast(client, payload);
+        }
     }
 
     void write(Client& client, std::string_view bytes) {
         // Never more than a few small messages are under way, so a full socket buffer is an error, not a state.
         const auto n = ::send(client.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n != static_cast<ssize_t>(bytes.size())) { lose(client); }
+        if (n != static_cast<ssize_t>(bytes.size())) {
+            lose(client);
+        }
     }
 
     // --- echo
@@ -341,14 +405,18 @@ class Bench {
         client.pending = false;
         --x_pending;
         ++x_received;
-        if (now < x_end) { send_echo(client); }
+        if (now < x_end) {
+            send_echo(client);
+        }
     }
 
     void echo() {
         const auto started = now_ns();
         x_end = started + static_cast<std::int64_t>(x_options.seconds * 1e9);
         for (auto& client : x_clients) {
-            if (client.state == State::open) { send_echo(client); }
+            if (client.state == State::open) {
+                send_echo(client);
+            }
         }
         turn_until([this] { return x_pending == 0; }, x_options.seconds + x_options.deadline, "echoes");
         report(started, x_received + x_pending);
@@ -358,7 +426,9 @@ class Bench {
 
     void on_broadcast(Client& client, std::string_view payload) {
         // "B" number " " time " " padding
-        if (payload.empty() || payload[0] != 'B') { return; }
+        if (payload.empty() || payload[0] != 'B') {
+            return;
+        }
         char* rest = nullptr;
         std::string text(payload.substr(0, 64));
         const auto number = std::strtoull(text.c_str() + 1, &rest, 10);
@@ -386,22 +456,27 @@ class Bench {
                 continue;
             }
             std::string payload = "B" + std::to_string(sent++) + " " + std::to_string(now_ns()) + " ";
-            if (payload.size() < x_options.size) { payload.append(x_options.size - payload.size(), '.'); }
+            if (payload.size() < x_options.size) {
+                payload.append(x_options.size - payload.size(), '.');
+            }
             write(x_clients[0], client_frame(1, payload));
             turn(0);
         }
         turn_until([&] { return x_received >= sent * x_open; }, x_options.deadline, "broadcasts");
-        if (x_received != sent * x_clients.size()) { ++x_errors; }
+        if (x_received != sent * x_clients.size()) {
+            ++x_errors;
+        }
         report(started, sent * x_clients.size());
     }
 
     void report(std::int64_t started, std::uint64_t expected) {
         const double seconds = static_cast<double>(now_ns() - started) / 1e9;
-        std::printf("{\"received\": %llu, \"expected\": %llu, \"seconds\": %.6f, \"rate\": %.1f, \"p50_us\": %.0f, "
-                    "\"p99_us\": %.0f, \"errors\": %llu}\n",
-                    static_cast<unsigned long long>(x_received), static_cast<unsigned long long>(expected), seconds,
-                    static_cast<double>(x_received) / seconds, x_latencies.percentile(0.5),
-                    x_latencies.percentile(0.99), static_cast<unsigned long long>(x_errors));
+        std::printf(
+            "{\"received\": %llu, \"expected\": %llu, \"seconds\": %.6f, \"rate\": %.1f, \"p50_us\": %.0f, "
+            "\"p99_us\": %.0f, \"errors\": %llu}\n",
+            static_cast<unsigned long long>(x_received), static_cast<unsigned long long>(expected), seconds,
+            static_cast<double>(x_received) / seconds, x_latencies.percentile(0.5), x_latencies.percentile(0.99),
+            static_cast<unsigned long long>(x_errors));
         std::fflush(stdout);
     }
 
@@ -420,15 +495,23 @@ class Bench {
 
 Options parse(int argc, char** argv) {
     std::map<std::string, std::string> given;
-    for (int i = 1; i + 1 < argc; i += 2) { given[argv[i]] = argv[i + 1]; }
+    for (int i = 1; i + 1 < argc; i += 2) {
+        given[argv[i]] = argv[i + 1];
+    }
     Options options;
     const auto number = [&](const char* name, double fallback) {
         const auto it = given.find(name);
         return it == given.end() ? fallback : std::atof(it->second.c_str());
     };
-    if (argc % 2 == 0) { fail("options come in pairs: --mode --path --port --clients --size --seconds --rate"); }
-    if (given.count("--mode") != 0) { options.mode = given["--mode"]; }
-    if (given.count("--path") != 0) { options.path = given["--path"]; }
+    if (argc % 2 == 0) {
+        fail("options come in pairs: --mode --path --port --clients --size --seconds --rate");
+    }
+    if (given.count("--mode") != 0) {
+        options.mode = given["--mode"];
+    }
+    if (given.count("--path") != 0) {
+        options.path = given["--path"];
+    }
     options.port = static_cast<std::uint16_t>(number("--port", options.port));
     options.clients = static_cast<std::size_t>(std::max(1.0, number("--clients", 100)));
     options.size = static_cast<std::size_t>(number("--size", 64));

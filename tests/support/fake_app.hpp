@@ -64,7 +64,9 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
             if (auto decoded = protocol::decode(body, *this); !decoded) return decoded.error();
             return protocol::Handled::done;
         }
-        protocol::Result<void> on_unsequenced(std::uint32_t, protocol::Bytes body) { return protocol::decode(body, *this); }
+        protocol::Result<void> on_unsequenced(std::uint32_t, protocol::Bytes body) {
+            return protocol::decode(body, *this);
+        }
         void on(const protocol::Bye& message) { app.on_bye(lane, message); }
         void on(const protocol::Open& message) { app.on_open(lane, message); }
         void on(const protocol::Data& message) { app.on_data(lane, message); }

@@ -17,7 +17,8 @@ namespace trunkline::tests {
 
 /// A path for a Unix socket of this test program.
 inline std::string socket_path() {
-    return (std::filesystem::temp_directory_path() / ("trunkline-test-" + std::to_string(::getpid()) + ".sock")).string();
+    return (std::filesystem::temp_directory_path() / ("trunkline-test-" + std::to_string(::getpid()) + ".sock"))
+        .string();
 }
 
 /// A proxy worker without HTTP and threads, on the test's own loop: one upstream `test` with one app server, one route
@@ -39,7 +40,8 @@ class ProxyWorker {
         auto session = std::make_unique<proxy::Session>(home_, upstream_, settings_.routes[0]);
         const auto opened = upstream_.open(*session, request, "127.0.0.1:1");
         int ends[2];
-        if (!opened || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) return std::nullopt;
+        if (!opened || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+            return std::nullopt;
         sessions_.add(std::move(session))
             .start({net::UniqueFd(ends[1]), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()}, *opened);
         return net::UniqueFd(ends[0]);

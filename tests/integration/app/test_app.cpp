@@ -23,10 +23,10 @@
 namespace {
 
 using nlohmann::json;
+using std::chrono::milliseconds;
 using trunkline::Connection;
 using trunkline::Message;
 using trunkline::MessageKind;
-using std::chrono::milliseconds;
 
 /// The values of `name` in a query, as they stand: the tests use nothing that needs decoding.
 std::vector<std::string> query_values(std::string_view query, std::string_view name) {
@@ -73,7 +73,9 @@ class Worker {
         std::unique_lock lock(x_mutex);
         while (true) {
             x_wake.wait(lock, [this] { return x_ended || !x_tasks.empty(); });
-            if (x_ended) { return; }
+            if (x_ended) {
+                return;
+            }
             auto task = std::move(x_tasks.front());
             x_tasks.pop_front();
             lock.unlock();
@@ -92,7 +94,8 @@ class Worker {
 class TestApp {
   public:
     explicit TestApp(trunkline::Options options) : x_name(options.name), x_server(std::move(options)) {
-        x_server.on_connect([this](const Connection& c, trunkline::Answer answer) { on_connect(c, std::move(answer)); });
+        x_server.on_connect(
+            [this](const Connection& c, trunkline::Answer answer) { on_connect(c, std::move(answer)); });
         x_server.on_message([this](const Connection& c, const Message& m) { on_message(c, m); });
         x_server.on_disconnect([this](const Connection& c, const trunkline::Disconnect& d) {
             ++x_disconnects;
@@ -114,7 +117,9 @@ class TestApp {
         std::fflush(stdout);
         x_server.stop_on_signals();
         const auto error = x_server.run();
-        if (error) { std::fprintf(stderr, "test_app: %s\n", error.message().c_str()); }
+        if (error) {
+            std::fprintf(stderr, "test_app: %s\n", error.message().c_str());
+        }
         return error ? 1 : 0;
     }
 
@@ -128,8 +133,12 @@ class TestApp {
         }
         trunkline::Acceptance acceptance;
         acceptance.groups = query_values(query, "group");
-        for (auto& user : query_values(query, "user")) { acceptance.user = user; }
-        for (auto& chosen : query_values(query, "subprotocol")) { acceptance.subprotocol = chosen; }
+        for (auto& user : query_values(query, "user")) {
+            acceptance.user = user;
+        }
+        for (auto& chosen : query_values(query, "subprotocol")) {
+            acceptance.subprotocol = chosen;
+        }
         if (const int late = query_number(query, "late")) {
             auto kept = std::make_shared<trunkline::Answer>(std::move(answer));
             x_server.post_after(milliseconds(late), [kept, acceptance] { kept->accept(acceptance); });
@@ -141,7 +150,9 @@ class TestApp {
     void on_message(const Connection& connection, const Message& message) {
         if (message.kind == MessageKind::text && message.bytes.starts_with('{')) {
             const json command = json::parse(message.bytes, nullptr, false);
-            if (command.is_object() && command.contains("do")) { return run_command(connection, command); }
+            if (command.is_object() && command.contains("do")) {
+                return run_command(connection, command);
+            }
         }
         send_when_possible(connection, message.kind, std::string(message.bytes));
     }
@@ -150,14 +161,23 @@ class TestApp {
     /// room, which is then sent first.
     void send_when_possible(const Connection& connection, MessageKind kind, std::string bytes) {
         const bool is_sent = connection.send(kind, bytes) != trunkline::errc::would_block;
-        if (is_sent && connection.is_writable()) { return; }
-        if (is_sent) { bytes.clear(); }
+        if (is_sent && connection.is_writable()) {
+            return;
+        }
+        if (is_sent) {
+            bytes.clear();
+        }
         connection.pause();
-        connection.when_writable([this, connection, kind, is_sent, bytes = std::move(bytes)](std::error_code ended) mutable {
-            if (ended) { return; }
-            connection.resume();
-            if (!is_sent) { send_when_possible(connection, kind, std::move(bytes)); }
-        });
+        connection.when_writable(
+            [this, connection, kind, is_sent, bytes = std::move(bytes)](std::error_code ended) mutable {
+                if (ended) {
+                    return;
+                }
+                connection.resume();
+                if (!is_sent) {
+                    send_when_possible(connection, kind, std::move(bytes));
+                }
+            });
     }
 
     void answer(const Connection& connection, const json& command, json fields = json::object()) {
@@ -174,7 +194,9 @@ class TestApp {
         };
     }
     void answer_if_failed(const Connection& connection, const json& command, std::error_code error) {
-        if (error) { answer_error(connection, command, error); }
+        if (error) {
+            answer_error(connection, command, error);
+        }
     }
 
     void run_command(const Connection& connection, const json& command) {
@@ -187,15 +209,28 @@ class TestApp {
 
         if (what == "whoami") {
             json headers = json::array();
-            for (const auto& header : connection.headers()) { headers.push_back({header.name, header.value}); }
-            answer(connection, command, {{"connection", connection.id()}, {"user", connection.user()},
-                {"path", connection.path()}, {"query", connection.query()}, {"host", connection.host()},
-                {"subprotocol", connection.subprotocol()}, {"proxy", connection.proxy()},
-                {"remote", connection.remote_address()}, {"app", x_name}, {"headers", headers}});
+            for (const auto& header : connection.headers()) {
+                headers.push_back({header.name, header.value});
+            }
+            answer(connection, command,
+                   {{"connection", connection.id()},
+                    {"user", connection.user()},
+                    {"path", connection.path()},
+                    {"query", connection.query()},
+                    {"host", connection.host()},
+                    {"subprotocol", connection.subprotocol()},
+                    {"proxy", connection.proxy()},
+                    {"remote", connection.remote_address()},
+                    {"app", x_name},
+                    {"headers", headers}});
         } else if (what == "stats") {
-            answer(connection, command, {{"connects", x_connects.load()}, {"disconnects", x_disconnects.load()},
-                {"connections", x_server.connection_count()}, {"proxies_up", x_proxies_up.load()},
-                {"proxies_lost", x_proxies_lost.load()}, {"last_end", x_last_end}});
+            answer(connection, command,
+                   {{"connects", x_connects.load()},
+                    {"disconnects", x_disconnects.load()},
+                    {"connections", x_server.connection_count()},
+                    {"proxies_up", x_proxies_up.load()},
+                    {"proxies_lost", x_proxies_lost.load()},
+                    {"last_end", x_last_end}});
         } else if (what == "join") {
             done(connection.join(group, completion(connection, command)));
         } else if (what == "leave") {
@@ -217,14 +252,16 @@ class TestApp {
         } else if (what == "close") {
             connection.close(command.value("code", std::uint16_t{1000}), command.value("reason", ""));
         } else if (what == "close-other") {
-            answer_error(connection, command, x_server.to_connection(command.value("connection", ""))
-                .close(command.value("code", std::uint16_t{1000}), command.value("reason", "")));
+            answer_error(connection, command,
+                         x_server.to_connection(command.value("connection", ""))
+                             .close(command.value("code", std::uint16_t{1000}), command.value("reason", "")));
         } else if (what == "close-user") {
-            done(x_server.to_user(command.value("user", "")).close(command.value("code", std::uint16_t{1000}),
-                command.value("reason", ""), completion(connection, command)));
+            done(x_server.to_user(command.value("user", ""))
+                     .close(command.value("code", std::uint16_t{1000}), command.value("reason", ""),
+                            completion(connection, command)));
         } else if (what == "close-group") {
             done(x_server.to_group(group).close(command.value("code", std::uint16_t{1000}), command.value("reason", ""),
-                completion(connection, command)));
+                                                completion(connection, command)));
         } else if (what == "pause") {
             connection.pause();
             answer(connection, command);
@@ -237,7 +274,8 @@ class TestApp {
         } else if (what == "all-numbers") {
             x_worker.post([this, connection, command] { broadcast_numbers(connection, command); });
         } else if (what == "join-then-thread") {
-            // The join's call happens before the other thread is told, so its send must find the connection in the group.
+            // The join's call happens before the other thread is told, so its send must find the connection in the
+            // group.
             done(connection.join(group));
             x_worker.post([this, connection, command, group, text] {
                 until_taken([&] { return x_server.to_group(group).send(text); });
@@ -255,7 +293,9 @@ class TestApp {
     std::error_code until_taken(Call call) {
         while (!x_worker.has_ended()) {
             const std::error_code error = call();
-            if (error != trunkline::errc::would_block) { return error; }
+            if (error != trunkline::errc::would_block) {
+                return error;
+            }
             std::this_thread::sleep_for(milliseconds(1));
         }
         return {};
@@ -265,7 +305,9 @@ class TestApp {
         const std::string padding(command.value("size", std::size_t{0}), '.');
         for (int i = 0; i < command.value("count", 0); ++i) {
             const auto text = command.value("text", "") + std::to_string(i) + " " + padding;
-            if (until_taken([&] { return connection.send(text); })) { return; }
+            if (until_taken([&] { return connection.send(text); })) {
+                return;
+            }
         }
         answer(connection, command);
     }
@@ -295,15 +337,27 @@ int main(int argc, char** argv) {
     std::vector<std::string> addresses;
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string_view option = argv[i];
-        if (option == "--listen") { addresses.emplace_back(argv[i + 1]); }
-        if (option == "--name") { options.name = argv[i + 1]; }
-        if (option == "--link-key-file") { options.link_key_file = argv[i + 1]; }
-        if (option == "--ring") { options.limits.ring = std::strtoull(argv[i + 1], nullptr, 10); }
-        if (option == "--window") { options.limits.window = std::strtoull(argv[i + 1], nullptr, 10); }
+        if (option == "--listen") {
+            addresses.emplace_back(argv[i + 1]);
+        }
+        if (option == "--name") {
+            options.name = argv[i + 1];
+        }
+        if (option == "--link-key-file") {
+            options.link_key_file = argv[i + 1];
+        }
+        if (option == "--ring") {
+            options.limits.ring = std::strtoull(argv[i + 1], nullptr, 10);
+        }
+        if (option == "--window") {
+            options.limits.window = std::strtoull(argv[i + 1], nullptr, 10);
+        }
     }
     if (addresses.empty()) {
-        std::fprintf(stderr, "usage: test_app --listen ADDRESS [--listen ADDRESS] [--name NAME] [--link-key-file FILE] [--ring BYTES] "
-                             "[--window BYTES]\n");
+        std::fprintf(
+            stderr,
+            "usage: test_app --listen ADDRESS [--listen ADDRESS] [--name NAME] [--link-key-file FILE] [--ring BYTES] "
+            "[--window BYTES]\n");
         return 64;
     }
     options.on_log = [](trunkline::LogLevel, std::string_view line) {

@@ -18,8 +18,9 @@ TEST_CASE("ConnectionId: text round-trips and names its proxy", "[protocol][ids]
 }
 
 TEST_CASE("ConnectionId: what is not an id is refused", "[protocol][ids]") {
-    auto text = GENERATE(as<std::string>{}, "", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB",
-                         "AAAAAAAAAA+AAAAAAAAAAA", "AAAAAAAAAA/AAAAAAAAAAA", "AAAAAAAAAA=AAAAAAAAAAA");
+    auto text =
+        GENERATE(as<std::string>{}, "", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB",
+                 "AAAAAAAAAA+AAAAAAAAAAA", "AAAAAAAAAA/AAAAAAAAAAA", "AAAAAAAAAA=AAAAAAAAAAA");
     CAPTURE(text);
     CHECK_FALSE(ConnectionId::parse(text).has_value());
 }

@@ -4,7 +4,8 @@
 
 namespace trunkline::protocol {
 
-/// Why bytes were refused. Each value has a sentence (`message()`), which is what logs show; none ever quotes a payload.
+/// Why bytes were refused. Each value has a sentence (`message()`), which is what logs show; none ever quotes a
+/// payload.
 enum class errc {
     // Frames on a link (SPEC.md "Framing", "MessagePack")
     bad_length_prefix = 1,  ///< a VarInt of more than five bytes or above 2^31-1
@@ -15,11 +16,11 @@ enum class errc {
     missing_field,          ///< an array shorter than the fields that have no default
     too_deep,               ///< nesting beyond the reader's limit
     // Lanes (SPEC.md "Offsets", "Limits")
-    bad_ack,         ///< acknowledges bytes that were not sent
-    over_limit,      ///< a sequenced frame that begins at or above the announced limit
+    bad_ack,           ///< acknowledges bytes that were not sent
+    over_limit,        ///< a sequenced frame that begins at or above the announced limit
     unexpected_frame,  ///< a frame that has no place in this state or direction
-    bad_chan,        ///< opens a chan out of order, or names one above the highest opened
-    bad_offset,      ///< an Attach or Attached that does not fit what is known
+    bad_chan,          ///< opens a chan out of order, or names one above the highest opened
+    bad_offset,        ///< an Attach or Attached that does not fit what is known
     // Links (SPEC.md "Handshake")
     version_mismatch,  ///< the peer does not speak version 1
     not_native,        ///< the peer sent no announcement

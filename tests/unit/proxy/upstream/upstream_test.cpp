@@ -28,7 +28,8 @@ struct Fixture {
         bool ended = false;
         CHECK(proxy.run_until([&] {
             ssize_t n = 0;
-            while ((n = ::recv(client.get(), block, sizeof block, 0)) > 0) bytes.append(block, static_cast<std::size_t>(n));
+            while ((n = ::recv(client.get(), block, sizeof block, 0)) > 0)
+                bytes.append(block, static_cast<std::size_t>(n));
             ended = n == 0 || (errno != EAGAIN && errno != EINTR);
             return ended;
         }));
@@ -37,9 +38,7 @@ struct Fixture {
 };
 
 /// The close frame that `bytes` end with.
-std::string close_frame(std::uint16_t code) {
-    return {static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
-}
+std::string close_frame(std::uint16_t code) { return {static_cast<char>(code >> 8), static_cast<char>(code & 0xff)}; }
 
 }  // namespace
 

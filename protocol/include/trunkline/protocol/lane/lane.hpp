@@ -19,11 +19,11 @@ namespace trunkline::protocol {
 using TimePoint = std::chrono::steady_clock::time_point;
 
 struct LaneSettings {
-    std::uint64_t window_bytes = kDefaultWindow;      ///< received but not handled
-    std::uint64_t ring_bytes = kDefaultRing;          ///< sent but not handled by the peer
-    std::size_t max_frame_bytes = kDefaultMaxFrame;   ///< largest frame taken from the peer
-    std::chrono::milliseconds ack_delay{50};          ///< an Ack at the latest so long after something was handled
-    std::chrono::milliseconds keep_alive{5'000};      ///< an Ack at least so often
+    std::uint64_t window_bytes = kDefaultWindow;     ///< received but not handled
+    std::uint64_t ring_bytes = kDefaultRing;         ///< sent but not handled by the peer
+    std::size_t max_frame_bytes = kDefaultMaxFrame;  ///< largest frame taken from the peer
+    std::chrono::milliseconds ack_delay{50};         ///< an Ack at the latest so long after something was handled
+    std::chrono::milliseconds keep_alive{5'000};     ///< an Ack at least so often
 };
 
 /// What a handler says of a sequenced frame: its effect is done, or it cannot be taken now and is to be offered again
@@ -33,7 +33,7 @@ enum class Handled : bool { later, done };
 /// One lane: an ordered stream of frames in each direction between a proxy epoch and an app-server epoch, which
 /// outlives the socket that carries it (SPEC.md "Lanes"). Pure: bytes in, bytes out, time passed in.
 ///
-///  - out: `append` puts whole sequenced frames into the ring; `gather` and `written` hand them to a transport, no frame
+///  - out: `append` puts whole sequenced frames into the ring; `gather` and `written` hand them to a transport, none
 ///    before the peer's limit allows it, unsequenced frames between them.
 ///  - in: `receive` takes the chunks of a transport, cut anywhere, and calls a handler frame by frame. It always takes
 ///    all of a chunk: nobody stops reading a link (SPEC.md "Limits").
@@ -96,8 +96,8 @@ class Lane {
     // --- In ---
 
     /// Takes one chunk. `handler` has
-    ///   `Result<Handled> on_sequenced(Bytes body)` - one sequenced frame, views into the chunk or the lane's own memory
-    ///   `Result<void> on_unsequenced(std::uint32_t type, Bytes body)` - all but Ack, which the lane takes itself
+    ///   `Result<Handled> on_sequenced(Bytes body)`: one sequenced frame, a view into the chunk or the lane's memory;
+    ///   `Result<void> on_unsequenced(std::uint32_t type, Bytes body)`: all but Ack, which the lane takes itself;
     /// and must not destroy the lane. An error ends the pool; `received()` then is the offset of the offending frame.
     template <class Handler>
     Result<void> receive(Bytes chunk, TimePoint now, Handler& handler);
@@ -152,8 +152,8 @@ class Lane {
     std::uint64_t received_ = 0;
     std::uint64_t handled_ = 0;
     std::uint64_t announced_limit_ = 0;  // the newest one that a link has taken from us
-    Buffer partial_;                 // the beginning of a frame that the last chunk cut
-    Buffer inbox_;                   // whole frames that wait
+    Buffer partial_;                     // the beginning of a frame that the last chunk cut
+    Buffer inbox_;                       // whole frames that wait
     std::size_t inbox_begin_ = 0;
 
     // Acks.
