@@ -44,19 +44,21 @@ LoadResult finish(Settings settings, Reading reading) {
     return result;
 }
 
-}  // namespace
-
-std::optional<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
+/// The configuration file itself may be a pipe (`trunkline check <(…)`), so it is read to its end, or to one byte
+/// beyond the limit. Nullopt if it cannot be read.
+std::optional<std::string> read_document(const std::filesystem::path& path) {
     std::error_code ec;
     if (std::filesystem::is_directory(path, ec)) return std::nullopt;
     std::ifstream in(path, std::ios::binary);
     if (!in) return std::nullopt;
-    std::string content(limit + 1, '\0');
+    std::string content(kMaxFileBytes + 1, '\0');
     in.read(content.data(), static_cast<std::streamsize>(content.size()));
     if (in.bad()) return std::nullopt;
     content.resize(static_cast<std::size_t>(in.gcount()));
     return content;
 }
+
+}  // namespace
 
 LoadResult load_text(const std::string& text, const std::filesystem::path& file, const Overrides& overrides,
                      FileAccess access) {
@@ -76,7 +78,7 @@ LoadResult load_text(const std::string& text, const std::filesystem::path& file,
 }
 
 LoadResult load(const std::filesystem::path& file, const Overrides& overrides) {
-    const auto text = read_file(file, kMaxFileBytes);
+    const auto text = read_document(file);
     if (text) return load_text(*text, file, overrides, FileAccess::allowed);
     LoadResult result;
     result.problems.push_back({file.string(), 0, 0, {}, "no file that can be read", "a configuration file"});

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <system_error>
 #include <utility>
 
+#include "config/file.hpp"
 #include "config/route_pattern.hpp"
+#include "config/static_tree.hpp"
 #include "config/units.hpp"
 
 namespace trunkline::config {
@@ -90,18 +93,40 @@ std::filesystem::path read_path(Node& node, const Directory& directory) {
     std::filesystem::path path;
     node.read(path, "a path", [&](const std::string& written) -> std::optional<std::filesystem::path> {
         if (written.empty() || written.find('\0') != written.npos) return std::nullopt;
-        return (directory / written).lexically_normal();
+        auto whole = (directory / written).lexically_normal();
+        return whole.has_filename() ? whole : whole.parent_path();  // `www/` is `www`
     });
     return path;
 }
 
-void read_files(Node node, RouteSettings& route, const Directory& directory, FileAccess access) {
-    route.files = read_path(node, directory);
-    if (route.files.empty() || access == FileAccess::none) return;
-    std::error_code ec;
-    if (!std::filesystem::is_directory(route.files, ec))
-        node.report(node.found() + " (" + route.files.string() + ")", "a directory that can be read");
-}
+/// The directories of static files, each looked through once however many routes serve it.
+class StaticDirectories {
+  public:
+    StaticDirectories(const Directory& base, FileAccess access) : x_base(base), x_access(access) {}
+
+    void read(Node node, RouteSettings& route) {
+        route.files = read_path(node, x_base);
+        if (route.files.empty() || x_access == FileAccess::none) return;
+        const std::string name = node.found() + " (" + route.files.string() + ")";
+        std::error_code ec;
+        if (!std::filesystem::is_directory(route.files, ec)) return node.report(name, "a directory that can be read");
+        if (!x_seen.insert(route.files).second) return;
+        const StaticTree tree = find_static_files(route.files);
+        for (const auto& fault : tree.faults) node.report(name + " " + fault.found, fault.expected);
+        const bool did_fit = x_bytes <= kMaxStaticBytes;
+        x_bytes += tree.bytes;
+        if (!did_fit || x_bytes <= kMaxStaticBytes) return;  // said once
+        const std::string in_all = x_bytes == tree.bytes ? "" : ", " + format_bytes(x_bytes) + " with those before it";
+        node.report(name + " with " + format_bytes(tree.bytes) + in_all,
+                    "at most " + format_bytes(kMaxStaticBytes) + " in all directories of static files");
+    }
+
+  private:
+    const Directory& x_base;
+    const FileAccess x_access;
+    std::set<std::filesystem::path> x_seen;
+    std::uint64_t x_bytes = 0;
+};
 
 std::vector<std::string> read_origins(Node node) {
     std::vector<std::string> origins;
@@ -157,6 +182,7 @@ void read_connection_keys(Node& node, bool is_files, RouteSettings& route) {
 
 std::vector<RouteSettings> read_routes(Node node, const Directory& directory, FileAccess access) {
     std::vector<RouteSettings> routes;
+    StaticDirectories static_directories(directory, access);
     for (Node& item : node.items("a list of routes")) {
         RouteSettings& route = routes.emplace_back();
         if (!item.open_map("a map with path and upstream or files")) continue;
@@ -169,7 +195,7 @@ std::vector<RouteSettings> read_routes(Node node, const Directory& directory, Fi
                         "exactly one of upstream, files");
         upstream.read(route.upstream, "the name of an upstream",
                       [](const std::string& name) { return name.empty() ? std::nullopt : std::optional(name); });
-        read_files(files, route, directory, access);
+        static_directories.read(files, route);
         read_connection_keys(item, upstream.is_absent() && !files.is_absent(), route);
         item.close_map({"stages"});
     }
@@ -181,9 +207,10 @@ void read_link_key(Node node, Settings& settings, const Directory& directory, Fi
     settings.link_key_file = read_path(node, directory);
     if (settings.link_key_file.empty() || access == FileAccess::none) return;
     const std::string name = node.found() + " (" + settings.link_key_file.string() + ")";
-    const auto content = read_file(settings.link_key_file, kMaxKeyBytes);
+    std::error_code ec;
+    const auto content = read_regular_file(settings.link_key_file, kMaxKeyBytes, ec);
     if (!content) {
-        node.report(name, "a file that can be read");
+        node.report(name + ", which cannot be read (" + ec.message() + ")", "a file that can be read");
         return;
     }
     settings.link_key = trim(*content);

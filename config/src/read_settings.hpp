@@ -13,8 +13,4 @@ namespace trunkline::config {
 Settings read_settings(const YamlValue& root, const std::filesystem::path& directory, FileAccess access,
                        Reading& reading);
 
-/// At most `limit` bytes of a file and one more, by which the caller sees that there are more; nullopt if it cannot
-/// be read.
-std::optional<std::string> read_file(const std::filesystem::path& path, std::size_t limit);
-
 }  // namespace trunkline::config

@@ -1,12 +1,15 @@
 #include "proxy/listener/static_files.hpp"
 
+#include "config/file.hpp"
+#include "config/static_tree.hpp"
 #include "proxy/listener/http_syntax.hpp"
 
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <fstream>
 #include <stdexcept>
+#include <system_error>
+#include <utility>
 
 namespace trunkline::proxy {
 namespace fs = std::filesystem;
@@ -66,56 +69,24 @@ std::string etag_of(std::string_view content) {
     return etag + '"';
 }
 
-bool is_hidden(const fs::path& name) {
-    const auto& text = name.native();
-    return text.starts_with('.') && text != ".well-known";
-}
-
-bool is_below(const fs::path& root, const fs::path& path) {
-    const auto relative = path.lexically_relative(root);
-    return !relative.empty() && *relative.begin() != "..";
-}
-
 }  // namespace
 
 StaticFiles::StaticFiles(const fs::path& directory, std::size_t& bytes_left) {
-    try {
-        root_ = fs::canonical(directory);
-        for (fs::recursive_directory_iterator entry(root_), end; entry != end; ++entry) {
-            if (is_hidden(entry->path().filename())) {
-                entry.disable_recursion_pending();
-                continue;
-            }
-            // Links to directories are not followed, so there are no circles; links to files are, where they stay
-            // inside.
-            if (entry->is_symlink() && !is_below(root_, fs::canonical(entry->path()))) {
-                throw std::runtime_error("the link " + entry->path().native() + " leads out of it");
-            }
-            if (!entry->is_regular_file()) continue;
-            add(entry->path(), entry->path().lexically_relative(root_).generic_string(), bytes_left);
-        }
-    } catch (const std::exception& error) {
-        throw std::runtime_error("static files " + directory.native() + ": " + error.what());
+    const auto fault = [&](const std::string& found) {
+        return std::runtime_error("static files " + directory.native() + " " + found);
+    };
+    const auto tree = config::find_static_files(directory);
+    if (!tree.faults.empty()) throw fault(tree.faults.front().found);
+    for (const auto& [name, path] : tree.files) {
+        std::error_code ec;
+        auto content = config::read_regular_file(path, bytes_left, ec);
+        if (!content) throw fault("with " + name + ", which cannot be read (" + ec.message() + ")");
+        if (content->size() > bytes_left) throw fault("with too much: all directories together may have 64 MiB");
+        bytes_left -= content->size();
+        content->shrink_to_fit();
+        auto etag = etag_of(*content);
+        files_.emplace(name, StaticFile{std::move(*content), type_of(name), std::move(etag)});
     }
-}
-
-void StaticFiles::add(const fs::path& file, std::string name, std::size_t& bytes_left) {
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) throw std::runtime_error("cannot read " + file.native());
-
-    StaticFile loaded;
-    std::array<char, 16 << 10> block;
-    while (stream.read(block.data(), block.size()), stream.gcount() > 0) {
-        const auto bytes = static_cast<std::size_t>(stream.gcount());
-        if (bytes > bytes_left) throw std::runtime_error("all static files together may have 64 MiB");
-        bytes_left -= bytes;
-        loaded.content.append(block.data(), bytes);
-    }
-    if (stream.bad()) throw std::runtime_error("cannot read " + file.native());
-    loaded.content.shrink_to_fit();
-    loaded.type = type_of(file);
-    loaded.etag = etag_of(loaded.content);
-    files_.emplace(std::move(name), std::move(loaded));
 }
 
 const StaticFile* StaticFiles::find(std::string_view name) const {
@@ -130,7 +101,7 @@ const StaticFile* StaticFiles::find(std::string_view name) const {
 std::vector<std::shared_ptr<const StaticFiles>> load_static_files(const std::vector<config::RouteSettings>& routes) {
     std::vector<std::shared_ptr<const StaticFiles>> by_route;
     std::map<fs::path, std::shared_ptr<const StaticFiles>> by_directory;
-    std::size_t bytes_left = StaticFiles::kMaxTotalBytes;
+    std::size_t bytes_left = config::kMaxStaticBytes;
     for (const auto& route : routes) {
         std::shared_ptr<const StaticFiles> files;
         if (!route.files.empty()) {

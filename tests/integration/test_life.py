@@ -126,6 +126,16 @@ class Starts(Scenario):
                 self.assertRegex(text, rf"wrong\.yaml:{line}:\d+: [^\n]*{key}")
         self.assertEqual(self.trunkline("run", "--config", self.directory / "none.yaml").returncode, 78)
 
+    async def test_static_files_that_cannot_be_served_are_a_wrong_configuration(self):
+        (self.directory / "www").mkdir()
+        (self.directory / "www" / "passwd").symlink_to("/etc/passwd")
+        path = self.directory / "files.yaml"
+        path.write_text("listeners: [{address: 127.0.0.1:0}]\nroutes: [{path: /*, files: www}]\n")
+        for command in (["run", "--config", path], ["check", path]):
+            result = self.trunkline(*command)
+            self.assertEqual(result.returncode, 78, result)
+            self.assertRegex(result.stderr, r"files\.yaml:2:\d+: routes\.0\.files: found .*passwd, a link that leads out")
+
     async def test_usage_is_64_and_version_is_0(self):
         self.assertEqual(self.trunkline("run", "--no-such-flag").returncode, 64)
         version = self.trunkline("version")

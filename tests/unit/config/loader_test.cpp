@@ -2,12 +2,11 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
-#include <system_error>
 #include <vector>
+
+#include "tests/unit/config/scratch.hpp"
 
 using namespace trunkline::config;
 using namespace std::literals;
@@ -16,31 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const std::string kBase = "listeners: [{address: '127.0.0.1:8080'}]\nroutes: []\n";
-
-/// A directory of its own, gone at the end.
-class Scratch {
-  public:
-    Scratch() {
-        std::string name = (fs::temp_directory_path() / "trunkline-config-XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        x_path = name;
-    }
-    ~Scratch() {
-        std::error_code ec;
-        fs::remove_all(x_path, ec);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-
-    fs::path write(const std::string& name, const std::string& content) const {
-        std::ofstream(x_path / name, std::ios::binary) << content;
-        return x_path / name;
-    }
-    const fs::path& path() const { return x_path; }
-
-  private:
-    fs::path x_path;
-};
 
 std::vector<std::string> lines(const LoadResult& result) {
     std::vector<std::string> out;
@@ -199,7 +173,20 @@ TEST_CASE("loader: the link key", "[config][loader]") {
     SECTION("missing") {
         const auto problems = lines(load(file));
         REQUIRE(problems.size() == 1);
-        CHECK(problems[0] == place + ", expected a file that can be read");
+        CHECK(problems[0] ==
+              place + ", which cannot be read (No such file or directory), expected a file that can be read");
+    }
+    SECTION("a pipe, which nobody waits for") {
+        scratch.pipe("link.key");
+        const auto problems = lines(load(file));
+        REQUIRE(problems.size() == 1);
+        CHECK(contains(problems[0], "cannot be read"));
+    }
+    SECTION("a directory") {
+        fs::create_directory(scratch.path() / "link.key");
+        const auto problems = lines(load(file));
+        REQUIRE(problems.size() == 1);
+        CHECK(contains(problems[0], "Is a directory"));
     }
     SECTION("too short, and not shown") {
         scratch.write("link.key", "secret78901234x\n");
