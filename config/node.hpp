@@ -40,10 +40,6 @@ class Node {
     Node(const YamlValue* root, Reading& reading);
 
     bool is_absent() const { return x_value == nullptr; }
-    /// Written, but with nothing in it: no value, `[]` or `{}`.
-    bool is_empty() const {
-        return x_value != nullptr && x_value->kind != YamlValue::Kind::scalar && x_value->children.empty();
-    }
     const std::string& path() const { return x_path; }
     /// The key of this value, where it came out of named().
     const std::string& name() const { return x_value->key; }
@@ -62,6 +58,8 @@ class Node {
 
     /// As a list. Nothing at all is an empty list; what is no list is reported and has no items.
     std::vector<Node> items(std::string_view expected);
+    /// As items; a list that is written but has none is reported.
+    std::vector<Node> at_least_one_item(std::string_view expected);
 
     // As a scalar.
 

@@ -39,8 +39,8 @@ enum class Balance { round_robin, least_connections };
 
 struct UpstreamSettings {
     std::string name;
-    std::vector<Endpoint> app_servers;
-    unsigned pool_size = 5;  ///< lanes to each app server, over all workers; at least one per worker is used
+    std::vector<Endpoint> app_servers;  ///< never empty once loaded
+    unsigned pool_size = 5;             ///< lanes to each app server, over all workers; at least one per worker is used
     Balance balance = Balance::round_robin;
 };
 

@@ -124,6 +124,12 @@ std::vector<Node> Node::items(std::string_view expected) {
     return out;
 }
 
+std::vector<Node> Node::at_least_one_item(std::string_view expected) {
+    const bool is_list = x_value != nullptr && (x_value->kind == Kind::null || x_value->kind == Kind::list);
+    if (is_list && x_value->children.empty()) report("none", expected);
+    return items(expected);
+}
+
 std::optional<std::string> Node::text(std::string_view expected) {
     if (x_value == nullptr) return std::nullopt;
     if (x_value->kind != Kind::scalar) {

@@ -30,7 +30,7 @@ constexpr std::size_t kMaxKeyBytes = 4096;
 constexpr const char* kAddressForm = "a numeric address and a port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
 constexpr const char* kEndpointForm = "tcp://host:port or unix:///path (absolute, at most 107 bytes)";
 constexpr const char* kListenersForm = "a list with at least one {address: host:port}";
-constexpr const char* kAppServersForm = "a list of app servers, each tcp://host:port or unix:///path";
+constexpr const char* kAppServersForm = "a list with at least one app server, each tcp://host:port or unix:///path";
 constexpr const char* kPathForm = "a path pattern such as /chat, /chat/* or /rooms/{room}";
 
 std::string trim(std::string_view text) {
@@ -50,13 +50,12 @@ void read_address(Node node, Address& out) {
 
 std::vector<ListenerSettings> read_listeners(Node node) {
     std::vector<ListenerSettings> listeners;
-    for (Node& item : node.items(kListenersForm)) {
+    for (Node& item : node.at_least_one_item(kListenersForm)) {
         ListenerSettings& listener = listeners.emplace_back();
         if (!item.open_map("a map with an address")) continue;
         read_address(item.require("address", kAddressForm), listener);
         item.close_map({"tls", "proxy_protocol"});
     }
-    if (node.is_empty()) node.report("none", kListenersForm);
     return listeners;
 }
 
@@ -78,7 +77,7 @@ std::vector<UpstreamSettings> read_upstreams(Node node) {
         if (!is_plain_name(upstream.name))
             item.report("the name " + quote(upstream.name), "a name of 1 to 64 letters, digits, _ and -");
         if (!item.open_map("a map with app_servers")) continue;
-        for (Node& server : item.require("app_servers", kAppServersForm).items(kAppServersForm))
+        for (Node& server : item.require("app_servers", kAppServersForm).at_least_one_item(kAppServersForm))
             upstream.app_servers.push_back(read_endpoint(server));
         item.take("pool_size").read_number(upstream.pool_size, 1, 1024);
         item.take("balance").read_one_of<Balance>(

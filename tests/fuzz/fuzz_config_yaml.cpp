@@ -31,6 +31,7 @@ void check(const Settings& settings) {
     for (const auto& listener : settings.listeners) require(is_ipv4(listener.host) || is_ipv6(listener.host));
     for (const auto& upstream : settings.upstreams) {
         require(is_plain_name(upstream.name) && upstream.pool_size >= 1);
+        require(!upstream.app_servers.empty());
         for (const auto& endpoint : upstream.app_servers) require(parse_endpoint(endpoint.to_string()) == endpoint);
     }
     for (const auto& route : settings.routes) {

@@ -44,12 +44,13 @@ TEST_CASE("overrides: flag before environment before file", "[config][overrides]
 }
 
 TEST_CASE("overrides: reach into lists and make what is not there", "[config][overrides]") {
-    const auto settings = settings_with({{"listeners.0.address=127.0.0.1:81", "listeners.1.address=127.0.0.1:82",
-                                          "timeouts.ping=250ms", "routes.0.allow_origins.0=https://a.example",
-                                          "routes.0.subprotocols=[a, b]", "upstreams.more={app_servers: []}"},
-                                         {{"TRUNKLINE__DRAIN_TIMEOUT", "1ms"},
-                                          {"TRUNKLINE__UPSTREAMS__CHAT__POOL_SIZE", "7"},
-                                          {"TRUNKLINE__ROUTES__0__ASK", "true"}}});
+    const auto settings =
+        settings_with({{"listeners.0.address=127.0.0.1:81", "listeners.1.address=127.0.0.1:82", "timeouts.ping=250ms",
+                        "routes.0.allow_origins.0=https://a.example", "routes.0.subprotocols=[a, b]",
+                        "upstreams.more={app_servers: [unix:///more]}"},
+                       {{"TRUNKLINE__DRAIN_TIMEOUT", "1ms"},
+                        {"TRUNKLINE__UPSTREAMS__CHAT__POOL_SIZE", "7"},
+                        {"TRUNKLINE__ROUTES__0__ASK", "true"}}});
     CHECK(settings.listeners.at(0).port == 81);
     CHECK(settings.listeners.at(1).port == 82);
     CHECK(settings.timeouts.ping == 250ms);
