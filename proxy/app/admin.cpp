@@ -2,6 +2,7 @@
 
 #include "net/asio.hpp"
 #include "proxy/log/logging.hpp"
+#include "proxy/metrics/exposition.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -69,8 +70,7 @@ Response answer(const Request& request, AdminSource& source) {
         auto readiness = source.readiness();
         return response(status(readiness.ok), "application/json", std::move(readiness.body));
     }
-    if (path == "/metrics")
-        return response(http::status::ok, "text/plain; version=0.0.4; charset=utf-8", source.metrics());
+    if (path == "/metrics") return response(http::status::ok, kExpositionContentType, source.metrics());
     return refusal(http::status::not_found, "not found; here are /healthz, /readyz and /metrics");
 }
 

@@ -5,7 +5,6 @@
 namespace trunkline::proxy {
 namespace {
 
-using enum CloseKind;
 using By = ClosedBy;
 using R = CloseReason;
 
@@ -15,35 +14,34 @@ using R = CloseReason;
 // `by` is what the app server that holds the connection is told: another's verb, a limit or a timeout is "proxy".
 constexpr std::array<CloseReasonInfo, kCloseReasonCount> kTable{{
     // Echoed with the client's own code; without one the app is told 1005 (RFC 6455 §7.1.5).
-    {R::client_closed, "client_closed", By::client, kCodeAsGiven, "", benign},
-    {R::client_gone, "client_gone", By::client, kCodeNoFrame, "connection ended without a close frame", benign},
-    {R::client_reset, "client_reset", By::client, kCodeNoFrame, "connection reset", benign},
+    {R::client_closed, "client_closed", By::client, kCodeAsGiven, ""},
+    {R::client_gone, "client_gone", By::client, kCodeNoFrame, "connection ended without a close frame"},
+    {R::client_reset, "client_reset", By::client, kCodeNoFrame, "connection reset"},
 
-    {R::protocol_error, "protocol_error", By::proxy, 1002, "protocol error", fault},
-    {R::invalid_utf8, "invalid_utf8", By::proxy, 1007, "invalid UTF-8", fault},
-    {R::message_too_big, "message_too_big", By::proxy, 1009, "message too big", fault},
+    {R::protocol_error, "protocol_error", By::proxy, 1002, "protocol error"},
+    {R::invalid_utf8, "invalid_utf8", By::proxy, 1007, "invalid UTF-8"},
+    {R::message_too_big, "message_too_big", By::proxy, 1009, "message too big"},
     // Each frame is legal and the message may be small, so neither 1002 nor 1009 would tell the truth.
-    {R::too_many_fragments, "too_many_fragments", By::proxy, 1008, "too many fragments", fault},
-    {R::message_timeout, "message_timeout", By::proxy, 1008, "message took too long", fault},
+    {R::too_many_fragments, "too_many_fragments", By::proxy, 1008, "too many fragments"},
+    {R::message_timeout, "message_timeout", By::proxy, 1008, "message took too long"},
     // The client may come back when it can keep up.
-    {R::outbox_full, "outbox_full", By::proxy, 1013, "client too slow", fault},
+    {R::outbox_full, "outbox_full", By::proxy, 1013, "client too slow"},
     // The socket takes nothing, so no close frame would get through.
-    {R::write_stalled, "write_stalled", By::proxy, kCodeNoFrame, "client takes no data", fault},
+    {R::write_stalled, "write_stalled", By::proxy, kCodeNoFrame, "client takes no data"},
     // Mostly a dead path, where nobody reads the frame; a client that is alive and does not pong learns why.
-    {R::pong_timeout, "pong_timeout", By::proxy, 1008, "no pong", benign},
+    {R::pong_timeout, "pong_timeout", By::proxy, 1008, "no pong"},
     // Nobody did wrong: we leave, as a browser leaves a page.
-    {R::idle_timeout, "idle_timeout", By::proxy, 1001, "idle", benign},
+    {R::idle_timeout, "idle_timeout", By::proxy, 1001, "idle"},
 
-    {R::app_closed, "app_closed", By::app, kCodeAsGiven, "", benign},
-    {R::closed_by_verb, "closed_by_verb", By::proxy, kCodeAsGiven, "", benign},
-    {R::refused_by_app, "refused_by_app", By::app, kCodeAsGiven, "refused", benign},
-    {R::ask_timeout, "ask_timeout", By::proxy, 503, "app server did not answer", fault},
-    {R::app_server_lost, "app_server_lost", By::proxy, 1012, "app server lost", fault},
-    {R::app_server_stopping, "app_server_stopping", By::app, 1012, "app server restarting", benign},
-    {R::no_app_server, "no_app_server", By::proxy, 1013, "no app server", fault},
+    {R::app_closed, "app_closed", By::app, kCodeAsGiven, ""},
+    {R::closed_by_verb, "closed_by_verb", By::proxy, kCodeAsGiven, ""},
+    {R::refused_by_app, "refused_by_app", By::app, kCodeAsGiven, "refused"},
+    {R::ask_timeout, "ask_timeout", By::proxy, 503, "app server did not answer"},
+    {R::app_server_lost, "app_server_lost", By::proxy, 1012, "app server lost"},
+    {R::app_server_stopping, "app_server_stopping", By::app, 1012, "app server restarting"},
 
-    {R::draining, "draining", By::proxy, 1012, "proxy restarting", benign},
-    {R::internal_error, "internal_error", By::proxy, 1011, "internal error", fault},
+    {R::draining, "draining", By::proxy, 1012, "proxy restarting"},
+    {R::internal_error, "internal_error", By::proxy, 1011, "internal error"},
 }};
 
 constexpr bool in_order() {

@@ -33,7 +33,6 @@ enum class CloseReason : std::uint8_t {
     ask_timeout,          ///< `ask`: the app did not answer in time
     app_server_lost,      ///< the pool ended without a word: link lost, silence, a bad frame
     app_server_stopping,  ///< the app server said Bye because it stops
-    no_app_server,        ///< its app server went away between the choice and the Open
 
     // The proxy ended it.
     draining,        ///< this proxy is being stopped
@@ -42,9 +41,6 @@ enum class CloseReason : std::uint8_t {
 
 /// Whose doing the end was, in the words of Close on a link (SPEC.md "Close"); the values are those of its field `by`.
 enum class ClosedBy : std::uint8_t { client = 0, proxy = 1, app = 2 };
-
-/// Whether somebody should look into it: a benign end is a debug line, a fault may be a warning.
-enum class CloseKind : std::uint8_t { benign, fault };
 
 /// The code is not fixed: it is what the one who closed gave (a close code, or before the upgrade an HTTP status).
 inline constexpr std::uint16_t kCodeAsGiven = 0;
@@ -59,7 +55,6 @@ struct CloseReasonInfo {
     std::uint16_t code;  ///< for the close frame and for the app server; kCodeAsGiven, kCodeNoFrame, or below 1000 an
                          ///< HTTP status: the connection ended before its upgrade
     std::string_view text;  ///< the close frame's reason (at most 123 bytes, ASCII) unless the caller has a better one
-    CloseKind kind;
 };
 
 inline constexpr std::size_t kCloseReasonCount = static_cast<std::size_t>(CloseReason::internal_error) + 1;

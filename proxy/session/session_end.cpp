@@ -23,7 +23,6 @@ RefuseReason refuse_reason(CloseReason why) {
         case CloseReason::ask_timeout: return RefuseReason::ask_timeout;
         case CloseReason::app_server_lost:
         case CloseReason::app_server_stopping: return RefuseReason::app_server_lost;
-        case CloseReason::no_app_server: return RefuseReason::no_app_server;
         case CloseReason::draining: return RefuseReason::draining;
         case CloseReason::client_gone:
         case CloseReason::client_reset: return RefuseReason::client_gone;
