@@ -2,6 +2,7 @@
 
 #include "proxy/listener/http_answer.hpp"
 #include "proxy/listener/http_syntax.hpp"
+#include "proxy/log/log_text.hpp"
 #include "proxy/log/logging.hpp"
 
 #include <boost/asio/redirect_error.hpp>
@@ -82,6 +83,7 @@ void HttpSession::abandon() {
 }
 
 HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
+    shown_target_.clear();
     const Head head = co_await read_head();
     if (head == Head::gone) co_return Next::end;
     if (head == Head::refused) {
@@ -178,6 +180,7 @@ Decision HttpSession::judge_head() {
     RequestHead head;
     head.method = view(parsed.method_string());
     head.target = view(parsed.target());
+    if (is_logged(config::LogLevel::debug)) shown_target_ = redact_target(head.target);
     head.version = parsed.version();
     head.headers.reserve(16);
     for (const auto& field : parsed) head.headers.push_back({view(field.name_string()), view(field.value())});
@@ -200,7 +203,8 @@ void HttpSession::hand_over(UpgradeRequest request) {
 
 HttpSession::Awaitable<> HttpSession::answer(Refusal refusal) {
     context_.counters.refused(refusal.reason).add();
-    log_debug("client refused", {{"reason", to_string(refusal.reason)}, {"peer", peer_address_}});
+    log_debug("client refused",
+              {{"reason", to_string(refusal.reason)}, {"target", shown_target_}, {"peer", peer_address_}});
     const std::string bytes = refusal_answer(refusal);
     const bool written = co_await write(bytes, {});
     if (written) co_await linger();

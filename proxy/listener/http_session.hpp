@@ -89,6 +89,7 @@ class HttpSession
     std::size_t end_ = 0;
     std::size_t head_bytes_ = 0;
     Refusal refusal_;
+    std::string shown_target_;  // of the request under way, once its head was read; empty unless refusals are logged
 };
 
 }  // namespace trunkline::proxy

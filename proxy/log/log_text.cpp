@@ -118,6 +118,26 @@ bool suggests_secret(std::string_view raw_name) {
                        [&](std::string_view part) { return name.find(part) != std::string::npos; });
 }
 
+std::string redact_query(std::string_view query) {
+    std::string shown;
+    while (true) {
+        const auto end = query.find_first_of("&;");
+        const auto item = query.substr(0, end);
+        const auto equals = item.find('=');
+        if (equals == std::string_view::npos) {
+            // A name without a value, or a token that somebody put there bare.
+            if (!item.empty()) shown += "***";
+        } else if (suggests_secret(item.substr(0, equals))) {
+            shown.append(item.substr(0, equals + 1)).append("***");
+        } else {
+            shown.append(item);
+        }
+        if (end == std::string_view::npos) return shown;
+        shown += query[end];
+        query.remove_prefix(end + 1);
+    }
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view value) {
@@ -154,26 +174,6 @@ void append_text_value(std::string& out, std::string_view value) {
 
 void append_text_message(std::string& out, std::string_view message) {
     append_text_escaped(out, message, Quotes::none);
-}
-
-std::string redact_query(std::string_view query) {
-    std::string shown;
-    while (true) {
-        const auto end = query.find_first_of("&;");
-        const auto item = query.substr(0, end);
-        const auto equals = item.find('=');
-        if (equals == std::string_view::npos) {
-            // A name without a value, or a token that somebody put there bare.
-            if (!item.empty()) shown += "***";
-        } else if (suggests_secret(item.substr(0, equals))) {
-            shown.append(item.substr(0, equals + 1)).append("***");
-        } else {
-            shown.append(item);
-        }
-        if (end == std::string_view::npos) return shown;
-        shown += query[end];
-        query.remove_prefix(end + 1);
-    }
 }
 
 std::string redact_target(std::string_view target) {

@@ -27,7 +27,4 @@ void append_text_message(std::string& out, std::string_view message);
 /// `/chat?access_token=***&room=1`. Names are compared percent-decoded and without case.
 std::string redact_target(std::string_view target);
 
-/// The same for a query alone, without its `?`.
-std::string redact_query(std::string_view query);
-
 }  // namespace trunkline::proxy

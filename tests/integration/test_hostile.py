@@ -43,6 +43,18 @@ class Clients(Scenario):
     def counted(self, proxy, reason, count=1):
         wait_until(lambda: proxy.metric("trunkline_closes_total", reason=reason) == count, f"{reason} is counted")
 
+    async def test_no_token_and_no_payload_in_a_log(self):
+        proxy = self.proxy(self.app(), routes=[{"path": "/chat", "upstream": "app"}], log={"level": "trace"})
+        client = await self.connect(proxy.url("/chat?access_token=hunter2"))
+        await client.send("hunter2")
+        await self.receive(client)
+        await client.close()
+        with self.assertRaises(websockets.InvalidStatusCode):
+            await self.connect(proxy.url("/nowhere?access_token=hunter2"))
+        self.assertEqual(proxy.stop(), 0)
+        self.assertIn("/nowhere?access_token=***", proxy.log())  # else the next line proves nothing
+        self.assertNotIn("hunter2", proxy.log())
+
     async def test_a_request_that_never_ends(self):
         proxy = self.proxy(self.app(), timeouts={"request_head": "300ms"})
         with socket.create_connection(("127.0.0.1", proxy.port), scaled(10)) as client:
