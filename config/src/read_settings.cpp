@@ -79,7 +79,7 @@ std::vector<UpstreamSettings> read_upstreams(Node node) {
         if (!item.open_map("a map with app_servers")) continue;
         for (Node& server : item.require("app_servers", kAppServersForm).at_least_one_item(kAppServersForm))
             upstream.app_servers.push_back(read_endpoint(server));
-        item.take("pool_size").read_number(upstream.pool_size, 1, 1024);
+        item.take("pool_size").read_number(upstream.pool_size, 1, 256);
         item.take("balance").read_one_of<Balance>(
             upstream.balance,
             {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});

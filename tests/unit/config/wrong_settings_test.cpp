@@ -111,6 +111,8 @@ TEST_CASE("wrong settings: types and ranges", "[config][loader]") {
         {"over", kBase + "workers: 257\n", "t.yaml:3:10: workers", "from 1 to 256"},
         {"over 64 bits", kBase + "workers: 18446744073709551617\n", "t.yaml:3:10: workers", "from 1 to 256"},
         {"negative", kBase + "workers: -1\n", "t.yaml:3:10: workers", "found \"-1\""},
+        {"more lanes than keys", kUpstream + "    pool_size: 257\n", "t.yaml:6:16: upstreams.chat.pool_size",
+         "from 1 to 256"},
         {"fraction", kBase + "workers: 1.5\n", "t.yaml:3:10: workers", "a whole number"},
         {"hex", kBase + "workers: 0x2\n", "t.yaml:3:10: workers", "a whole number"},
         {"quoted number", kBase + "workers: '2'\n", "t.yaml:3:10: workers", "a whole number"},
