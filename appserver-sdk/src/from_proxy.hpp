@@ -8,7 +8,7 @@
 namespace trunkline {
 
 /// Takes the frames of one lane: the table of contents of what a proxy can tell. Lives for one chunk. An error of a
-/// frame ends the pool (SPEC.md "Bad frames").
+/// frame ends the pool (SPEC.md "Framing").
 class FromProxy {
   public:
     FromProxy(Core& core, LaneSlot& slot) noexcept : core_(core), pool_(slot.pool), slot_(slot) {}

@@ -14,7 +14,7 @@ using protocol::Bytes;
 
 std::vector<Bytes> views_of(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 
-/// `NNNN reason`, the way in which close verbs carry a code (SPEC.md "Version-1 verbs").
+/// `NNNN reason`, the way in which close verbs carry a code (SPEC.md "Messages").
 std::string reason_with_code(std::uint16_t code, std::string_view reason) {
     std::string text = std::to_string(code);
     if (!reason.empty()) text.append(" ").append(reason);

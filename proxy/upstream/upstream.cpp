@@ -190,7 +190,7 @@ PoolSettings Upstream::pool_settings(const net::Endpoint& address) const {
     pool.hello.epoch = identity_.epoch;
     pool.hello.software = kSoftware;
     pool.hello.app_window = kAppWindow;
-    pool.hello.pool_size = pool.lanes;
+    pool.hello.pool_size = all;
     pool.hello.upstream = name();
     pool.hello.worker = identity_.worker;
     pool.hello.workers = identity_.workers;

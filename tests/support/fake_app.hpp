@@ -39,6 +39,9 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
     protocol::Hello& hello() { return hello_; }
     const std::vector<std::unique_ptr<Lane>>& lanes() const { return lanes_; }
     std::size_t links() const { return links_; }
+    /// What the proxy said of the newest link.
+    const protocol::Hello& proxy_hello() const { return proxy_hello_; }
+    const protocol::Attach& attach() const { return attach_; }
 
     /// Sends one whole frame on a lane.
     template <class Message>
@@ -81,7 +84,9 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
             lanes_.push_back(std::make_unique<Lane>(protocol::Lane::Side::app, protocol::LaneSettings{}));
             Lane& lane = *lanes_.back();
             auto handshake = std::make_unique<net::AppHandshake>(
-                hello_, net::LinkKey{}, [&lane](const protocol::Hello&, const protocol::Attach&) {
+                hello_, net::LinkKey{}, [this, &lane](const protocol::Hello& proxy, const protocol::Attach& attach) {
+                    proxy_hello_ = proxy;
+                    attach_ = attach;
                     return net::AppHandshake::Answer{protocol::AttachStatus::ok, &lane.lane};
                 });
             lane.link = std::make_unique<net::Link>(loop_, net::ByteStream(accepted.value().fd.release()),
@@ -109,6 +114,8 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
     net::ListenSocket listener_;
     net::Poller::Token token_;
     protocol::Hello hello_;
+    protocol::Hello proxy_hello_;
+    protocol::Attach attach_;
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::size_t links_ = 0;
 };

@@ -25,7 +25,8 @@ inline std::string socket_path() {
 /// `/`. All times are short.
 class ProxyWorker {
   public:
-    explicit ProxyWorker(const std::string& app_server) : settings_(make_settings(app_server)) {}
+    explicit ProxyWorker(const std::string& app_server, const proxy::ProxyIdentity& identity = {})
+        : settings_(make_settings(app_server)), upstream_(home_, identity, 0) {}
     ~ProxyWorker() {
         upstream_.stop();
         loop_.run_for(std::chrono::milliseconds(0));
@@ -92,7 +93,7 @@ class ProxyWorker {
     proxy::WorkerCounters counters_{{"test"}};
     proxy::SessionTable sessions_;
     proxy::SessionHome home_{loop_, settings_, counters_, sessions_};
-    proxy::Upstream upstream_{home_, {}, 0};
+    proxy::Upstream upstream_;
 };
 
 }  // namespace trunkline::tests

@@ -52,6 +52,27 @@ TEST_CASE("upstream: a pool is up when all its lanes are attached", "[proxy][ups
     CHECK(f.proxy.connect());
 }
 
+TEST_CASE("upstream: each worker announces the lanes of all, and attaches its own", "[proxy][upstream]") {
+    struct Row {
+        unsigned pool_size, workers, worker, lanes, announced;
+    };
+    const auto row = GENERATE(
+        values<Row>({{5, 1, 0, 5, 5}, {5, 2, 0, 3, 5}, {5, 2, 1, 2, 5}, {1, 3, 2, 1, 3}, {256, 1, 0, 256, 256}}));
+    CAPTURE(row.pool_size, row.workers, row.worker);
+    const auto path = tests::socket_path();
+    tests::ProxyWorker proxy(path, {"test:1", protocol::Epoch{7}, row.worker, row.workers});
+    proxy.settings().upstreams[0].pool_size = row.pool_size;
+    proxy.settings().links.handshake = std::chrono::seconds(5);  // there may be many
+    FakeApp app(proxy.loop(), path);
+    proxy.upstream().start();
+    REQUIRE(proxy.run_until([&] { return proxy.app_server().state == AppServerState::linked; }));
+    CHECK(app.links() == row.lanes);
+    CHECK(app.attach().lanes == row.lanes);
+    CHECK(app.proxy_hello().pool_size == row.announced);
+    CHECK(app.proxy_hello().workers == row.workers);
+    CHECK(app.proxy_hello().worker == row.worker);
+}
+
 TEST_CASE("upstream: several epochs behind one address are refused by its name", "[proxy][upstream]") {
     Fixture f;
     std::uint64_t epoch = 0;
