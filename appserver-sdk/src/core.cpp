@@ -1,13 +1,15 @@
 #include "appserver-sdk/src/core.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "net/asio.hpp"
 // After the one above, which has to come first.
 #include <boost/asio/signal_set.hpp>
+
+#include "trunkline/protocol/link_key.hpp"
 
 namespace trunkline {
 namespace {
@@ -48,21 +50,27 @@ Core::~Core() { shut_down(); }
 
 // --- Life ---
 
-void Core::load_key() {
-    key_loaded_ = true;
-    key_ = options_.link_key;
-    if (!key_.empty() || options_.link_key_file.empty()) return;
-    std::ifstream file(options_.link_key_file, std::ios::binary);
-    key_.assign(std::istreambuf_iterator<char>(file), {});
-    while (!key_.empty() && (key_.back() == '\n' || key_.back() == '\r')) key_.pop_back();
+std::error_code Core::load_key() {
+    std::string content = options_.link_key;
+    if (content.empty()) {
+        if (options_.link_key_file.empty()) return {};
+        // What is no regular file might never end, or never begin.
+        std::error_code ec;
+        if (!std::filesystem::is_regular_file(options_.link_key_file, ec)) return errc::bad_link_key;
+        std::ifstream file(options_.link_key_file, std::ios::binary);
+        content.resize(protocol::kMaxLinkKeyFile + 1);
+        file.read(content.data(), static_cast<std::streamsize>(content.size()));
+        content.resize(static_cast<std::size_t>(file.gcount()));
+    }
+    if (!protocol::has_link_key(content)) return errc::bad_link_key;
+    key_ = protocol::trim_link_key(content);
+    return {};
 }
 
 Result<std::string> Core::listen(std::string_view address) {
     if (!loop_ || is_stopping_) return errc::closed;
-    if (!key_loaded_) load_key();
-    if (key_.empty() && !options_.link_key_file.empty()) {
-        key_loaded_ = false;
-        return errc::bad_link_key;
+    if (key_.empty()) {
+        if (const auto ec = load_key()) return ec;
     }
     auto where = net::Endpoint::parse(address);
     if (where && where.value().host == "localhost") where.value().host = "127.0.0.1";

@@ -123,7 +123,7 @@ class Core : public std::enable_shared_from_this<Core> {
     void on_tick(net::Clock::time_point now);
     void schedule_tick(std::chrono::milliseconds delay);
     void end_stalled_pools(net::Clock::time_point now);
-    void load_key();
+    std::error_code load_key();
     void publish_proxies();
     ProxyPeer& peer_of(const protocol::Hello& hello);
     std::vector<Pool*> all_pools();
@@ -155,7 +155,6 @@ class Core : public std::enable_shared_from_this<Core> {
 
     const Options options_;
     std::string key_;
-    bool key_loaded_ = false;
     const protocol::Epoch epoch_;
     std::atomic<std::thread::id> loop_thread_{};
     std::atomic<bool> has_run_{false};

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "trunkline/protocol/link_key.hpp"
+
 namespace trunkline {
 namespace {
 
@@ -25,7 +27,8 @@ class Category final : public std::error_category {
             case errc::not_connected: return "no proxy is linked";
             case errc::bad_address: return "neither tcp://address:port nor unix:///path";
             case errc::link_key_required: return "a TCP address off loopback needs a link key";
-            case errc::bad_link_key: return "the link key file cannot be read or is empty";
+            case errc::bad_link_key:
+                return "the link key cannot be read, or is not " + std::string(protocol::kLinkKeyForm);
             case errc::already_running: return "the app server was run before";
         }
         return "unknown error";

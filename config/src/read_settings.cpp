@@ -10,6 +10,7 @@
 #include "config/route_pattern.hpp"
 #include "config/static_tree.hpp"
 #include "config/units.hpp"
+#include "trunkline/protocol/link_key.hpp"
 
 namespace trunkline::config {
 
@@ -24,21 +25,12 @@ constexpr milliseconds kMaxIdle = hours(24 * 7);
 constexpr std::uint64_t kMaxCount = 10'000'000;
 constexpr std::uint64_t kKiB = 1 << 10;
 constexpr std::uint64_t kGiB = 1 << 30;
-constexpr std::size_t kMinKeyBytes = 16;
-constexpr std::size_t kMaxKeyBytes = 4096;
 
 constexpr const char* kAddressForm = "a numeric address and a port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
 constexpr const char* kEndpointForm = "tcp://host:port or unix:///path (absolute, at most 107 bytes)";
 constexpr const char* kListenersForm = "a list with at least one {address: host:port}";
 constexpr const char* kAppServersForm = "a list with at least one app server, each tcp://host:port or unix:///path";
 constexpr const char* kPathForm = "a path pattern such as /chat, /chat/* or /rooms/{room}";
-
-std::string trim(std::string_view text) {
-    constexpr std::string_view kSpace = " \t\r\n\f\v";
-    const std::size_t begin = text.find_first_not_of(kSpace);
-    if (begin == std::string_view::npos) return {};
-    return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
-}
 
 template <class Address>
 void read_address(Node node, Address& out) {
@@ -207,18 +199,16 @@ void read_link_key(Node node, Settings& settings, const Directory& directory, Fi
     if (settings.link_key_file.empty() || access == FileAccess::none) return;
     const std::string name = node.found() + " (" + settings.link_key_file.string() + ")";
     std::error_code ec;
-    const auto content = read_regular_file(settings.link_key_file, kMaxKeyBytes, ec);
+    const auto content = read_regular_file(settings.link_key_file, protocol::kMaxLinkKeyFile, ec);
     if (!content) {
-        node.report(name + ", which cannot be read (" + ec.message() + ")", "a file that can be read");
+        node.report(name + ", which cannot be read (" + ec.message() + ")", protocol::kLinkKeyForm);
         return;
     }
-    settings.link_key = trim(*content);
-    if (content->size() > kMaxKeyBytes) {
-        node.report(name + " with more", "a key file of at most " + std::to_string(kMaxKeyBytes) + " bytes");
-    } else if (settings.link_key.size() < kMinKeyBytes) {
-        node.report(name + " with " + std::to_string(settings.link_key.size()) + " bytes",
-                    "a key of at least " + std::to_string(kMinKeyBytes) + " bytes");
-    }
+    settings.link_key = protocol::trim_link_key(*content);
+    if (protocol::has_link_key(*content)) return;
+    const bool is_long = content->size() > protocol::kMaxLinkKeyFile;
+    node.report(name + (is_long ? " with more" : " with " + std::to_string(settings.link_key.size()) + " bytes"),
+                protocol::kLinkKeyForm);
 }
 
 void read_admin(Node node, AdminSettings& admin) {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The rooms of the house depend one way: protocol <- net <- {proxy, appserver-sdk}; config <- proxy."""
+"""The rooms of the house depend one way: protocol <- {config, net}, net <- {proxy, appserver-sdk}, config <- proxy."""
 import pathlib
 import re
 import sys
 
-MAY = {"protocol": set(), "config": set(), "net": {"protocol"},
+MAY = {"protocol": set(), "config": {"protocol"}, "net": {"protocol"},
        "proxy": {"protocol", "net", "config"}, "appserver-sdk": {"protocol", "net"}}
 ROOM = [(r"trunkline/protocol/", "protocol"), (r"trunkline/", "appserver-sdk"),
         *((room + "/", room) for room in MAY)]

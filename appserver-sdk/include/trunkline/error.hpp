@@ -24,7 +24,7 @@ enum class errc {
     not_connected,       ///< no proxy is linked, so nobody could receive it
     bad_address,         ///< not `tcp://address:port` nor `unix:///path`
     link_key_required,   ///< a TCP address off loopback without a link key (SPEC.md "Handshake")
-    bad_link_key,        ///< the link key file cannot be read or is empty
+    bad_link_key,        ///< the link key is too short, or its file too long or cannot be read
     already_running,     ///< `run` was called before
 };
 

@@ -49,10 +49,11 @@ struct Options {
     /// Announced to proxies: app servers of one name are one member of an upstream, whatever addresses they are reached
     /// at. Empty: the address that the proxy dialled.
     std::string name;
-    /// The secret shared with the proxies; needed to listen on TCP off loopback (SPEC.md "Handshake"). Never logged.
+    /// The secret shared with the proxies, at least 16 bytes, white space around them not counted, as in a key file;
+    /// needed to listen on TCP off loopback (SPEC.md "Handshake"). Never logged.
     std::string link_key;
-    /// A file with that secret (a line end at its end is not part of it), read by the first `listen`; used if
-    /// `link_key` is empty.
+    /// A regular file of at most 4096 bytes with that secret, the same as the proxies' `link_key_file`; read by the
+    /// first `listen` if `link_key` is empty.
     std::string link_key_file;
     /// `on_ready` is called this long after `run`, so that every proxy had time to link up.
     std::chrono::milliseconds warm_up{1'500};

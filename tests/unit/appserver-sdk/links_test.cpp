@@ -1,4 +1,9 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 
 #include "tests/unit/appserver-sdk/running_server.hpp"
 
@@ -66,11 +71,11 @@ TEST_CASE("links: what cannot be attached is refused with its status", "[appserv
 
 TEST_CASE("links: a key must be shown where both sides have one", "[appserver-sdk][links]") {
     Options options;
-    options.link_key = "a secret";
+    options.link_key = "a secret of ours\n";
     RunningServer app(options);
     Announced knows, guesses;
-    knows.key = "a secret";
-    guesses.key = "another";
+    knows.key = "a secret of ours";
+    guesses.key = "another secret, as long";
     FakeProxy stranger(app.path(), 1, guesses);
     CHECK(stranger.attach(0));
     FakeProxy friendly(app.path(), 1, knows);
@@ -93,13 +98,52 @@ TEST_CASE("links: listening says what is wrong with an address", "[appserver-sdk
     CHECK(server.listen(*first).error() == std::errc::address_in_use);
 
     Options options;
-    options.link_key_file = "/nonexistent/link.key";
-    AppServer keyed(options);
-    CHECK(keyed.listen("tcp://127.0.0.1:0").error() == errc::bad_link_key);
-    options.link_key_file.clear();
-    options.link_key = "secret";
+    options.link_key = "sixteen bytes it is";
     AppServer open(options);
     CHECK(open.listen("tcp://0.0.0.0:0"));
+}
+
+TEST_CASE("links: a key that a proxy would not take is none", "[appserver-sdk][links]") {
+    namespace fs = std::filesystem;
+    const fs::path file = fs::temp_directory_path() / ("trunkline-key-" + std::to_string(::getpid()));
+    struct Row {
+        std::string content;
+        bool is_key;
+    };
+    const auto row = GENERATE(values<Row>({{"", false},
+                                           {"123456789012345\n", false},
+                                           {" 1234567890123456\r\n", true},
+                                           {std::string(4096, 'k'), true},
+                                           {std::string(4097, 'k'), false}}));
+    CAPTURE(row.content.size());
+    std::ofstream(file, std::ios::binary) << row.content;
+    Options options;
+    options.link_key_file = file.string();
+    AppServer server(options);
+    const auto from_file = server.listen("tcp://127.0.0.1:0");
+    CHECK(from_file.has_value() == row.is_key);
+    if (!row.is_key) CHECK(from_file.error() == errc::bad_link_key);
+    fs::remove(file);
+
+    if (row.content.empty()) return;  // is no key at all
+    options.link_key_file.clear();
+    options.link_key = row.content;
+    AppServer given(options);
+    CHECK(given.listen("tcp://127.0.0.1:0").has_value() == row.is_key);
+}
+
+TEST_CASE("links: what is no file is not waited for as a key", "[appserver-sdk][links]") {
+    const std::string pipe = std::filesystem::temp_directory_path() / ("trunkline-pipe-" + std::to_string(::getpid()));
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    for (const auto& path :
+         {pipe, std::string("/nonexistent/link.key"), std::string("/tmp"), std::string("/dev/zero")}) {
+        CAPTURE(path);
+        Options options;
+        options.link_key_file = path;
+        AppServer server(options);
+        CHECK(server.listen("tcp://127.0.0.1:0").error() == errc::bad_link_key);
+    }
+    std::filesystem::remove(pipe);
 }
 
 TEST_CASE("links: a lost link ends its pool, and each connection once", "[appserver-sdk][links]") {
