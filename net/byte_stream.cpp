@@ -1,5 +1,7 @@
 #include "net/byte_stream.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +40,11 @@ IoResult ByteStream::write_some(std::span<const std::string_view> pieces) noexce
         if (n >= 0) return {IoResult::Status::ok, static_cast<std::size_t>(n), {}};
         if (errno != EINTR) return failure(errno);
     }
+}
+
+void ByteStream::defer_ack() noexcept {
+    constexpr int kOff = 0;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &kOff, sizeof kOff);
 }
 
 void ByteStream::shutdown_send() noexcept {

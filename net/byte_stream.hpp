@@ -45,6 +45,11 @@ class ByteStream {
     IoResult write_some(std::span<const std::string_view> pieces) noexcept;
     static constexpr std::size_t kMaxPieces = 32;
 
+    /// Lets the kernel acknowledge what the next read takes with what is written next, as it does by itself while
+    /// answers come within 40 ms. Beyond that it sends an acknowledgement of its own for each small read, which costs
+    /// more than the read (docs/benchmarks.md). Costs a system call; nothing on a socket that is not TCP.
+    void defer_ack() noexcept;
+
     /// No more will be written; what was written still goes out.
     void shutdown_send() noexcept;
     void close() noexcept;

@@ -31,7 +31,6 @@ Poller::Token Poller::add(int fd, PollHandler& handler, boost::system::error_cod
         entries_.emplace_back();
     } else {
         first_free_ = entries_[slot].next_free;
-        --free_count_;
     }
     Entry& entry = entries_[slot];
     entry.handler = &handler;
@@ -56,7 +55,6 @@ void Poller::remove(Token token) noexcept {
     ++entry.generation;
     entry.next_free = first_free_;
     first_free_ = token.slot;
-    ++free_count_;
 }
 
 void Poller::call(Token token, std::uint32_t events) {

@@ -50,7 +50,6 @@ class Poller {
     bool dispatch();
 
     int descriptor() const noexcept { return epoll_; }
-    std::size_t size() const noexcept { return entries_.size() - free_count_; }
 
   private:
     struct Entry {
@@ -64,7 +63,6 @@ class Poller {
     int epoll_ = -1;
     std::vector<Entry> entries_;
     std::uint32_t first_free_ = 0xffffffff;
-    std::size_t free_count_ = 0;
     std::vector<Token> again_;
     std::vector<Token> again_now_;
 };

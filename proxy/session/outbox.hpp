@@ -67,7 +67,7 @@ class OutboxPool {
     void give_back(std::unique_ptr<Outbox> outbox);
 
   private:
-    static constexpr std::size_t kKept = 64;
+    static constexpr std::size_t kKept = 512;  // more than a turn of echoes borrows
     std::vector<std::unique_ptr<Outbox>> free_;
 };
 

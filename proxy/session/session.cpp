@@ -25,6 +25,9 @@ namespace {
 // overshoot by so much per client that was being read when it filled.
 constexpr std::size_t kMinReadBytes = 16 << 10;
 
+// A client heard so rarely may have had its answers later than the kernel waits with an ACK, 40 ms.
+constexpr std::chrono::milliseconds kAnswersLate{20};
+
 CloseReason reason_of(websocket::ReadFailure failure) {
     using enum websocket::ReadFailure;
     switch (failure) {
@@ -58,7 +61,7 @@ struct Session::Incoming {
 };
 
 Session::Session(SessionHome& home, Upstream& upstream, const config::RouteSettings& route)
-    : home_(home), upstream_(upstream), route_(route) {}
+    : home_(home), route_(route), upstream_(upstream) {}
 
 Session::~Session() = default;
 
@@ -146,6 +149,7 @@ void Session::read() {
 
         std::size_t size = block.size();
         if (state_ == State::open) size = std::min(size, std::max(kMinReadBytes, binding_.lane->room()));
+        if (home_.loop.now() - heard_ > kAnswersLate) stream_.defer_ack();
         const auto in = stream_.read_some(block.first(size));
         if (in.status == IoResult::Status::would_block) {
             readable_ = false;

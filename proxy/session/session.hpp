@@ -53,7 +53,7 @@ struct Opened {
 ///
 /// Owned by its worker's SessionTable, used on its loop, freed at the end of the turn in which it closed. Others refer
 /// to it within a turn only, or by chan, or unregister with its end (directory, waiting lists of its lane).
-class Session final : public Member, public net::PollHandler, public net::TurnHook {
+class Session final : public net::PollHandler, public net::TurnHook, public Member {
   public:
     Session(SessionHome& home, Upstream& upstream, const config::RouteSettings& route);
     ~Session() override;
@@ -141,13 +141,15 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
     void wake_by(net::Clock::time_point when);
     net::Clock::time_point next_deadline(net::Clock::time_point now) const;
 
+    // What every message touches, close together: of thousands of clients each is cold when its turn comes.
     SessionHome& home_;
-    Upstream& upstream_;
     const config::RouteSettings& route_;
     net::ByteStream stream_;
-    ConnectionTicket ticket_;
+    net::Poller::Token token_;
+    Binding binding_;
+    protocol::websocket::FrameReader reader_;
+    std::unique_ptr<Outbox> outbox_;  // null while nothing waits for the client
     State state_ = State::asking;
-    CloseReason why_{};
     net::PauseReasons<PauseReason> paused_;
     bool readable_ : 1 = false;  // an edge came that was not read to the end
     bool hung_up_ : 1 = false;   // the client's end of the stream is there behind what is unread
@@ -158,17 +160,17 @@ class Session final : public Member, public net::PollHandler, public net::TurnHo
     bool backlog_told_ : 1 = false;    // what the app knows
     bool waits_for_lane_ : 1 = false;  // on its waiting list
     bool pinged_ : 1 = false;          // and nothing heard since
-    std::uint16_t close_code_ = 0;     // as the app is to be told
-    std::uint32_t table_index_ = 0;
-    net::Poller::Token token_;
-    protocol::websocket::FrameReader reader_;
-    Binding binding_;
-    std::unique_ptr<Outbox> outbox_;         // null while nothing waits for the client
-    std::unique_ptr<Asking> asking_;         // only between Open and Accept
+    CloseReason why_{};
+    std::uint16_t close_code_ = 0;           // as the app is to be told
     net::Clock::time_point heard_{};         // anything from the client
     net::Clock::time_point last_message_{};  // in either direction
     net::Clock::time_point since_{};         // asking, closing: its beginning; open: when the pending message began
     net::Clock::time_point progress_{};      // the client took bytes, or there was nothing to take
+
+    Upstream& upstream_;
+    ConnectionTicket ticket_;
+    std::uint32_t table_index_ = 0;
+    std::unique_ptr<Asking> asking_;  // only between Open and Accept
     net::Clock::time_point wake_ = net::Clock::time_point::max();
     net::MemberHook<&Session::on_deadline> deadline_{*this};
 };
