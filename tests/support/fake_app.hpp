@@ -56,6 +56,7 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
     std::function<void(Lane&, const protocol::Open&)> on_open = [](Lane&, const protocol::Open&) {};
     std::function<void(Lane&, const protocol::Data&)> on_data = [](Lane&, const protocol::Data&) {};
     std::function<void(Lane&, const protocol::Close&)> on_close = [](Lane&, const protocol::Close&) {};
+    std::function<void(Lane&, const protocol::Backlog&)> on_backlog = [](Lane&, const protocol::Backlog&) {};
     std::function<void(Lane&, const protocol::Bye&)> on_bye = [](Lane&, const protocol::Bye&) {};
 
   private:
@@ -74,6 +75,7 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
         void on(const protocol::Open& message) { app.on_open(lane, message); }
         void on(const protocol::Data& message) { app.on_data(lane, message); }
         void on(const protocol::Close& message) { app.on_close(lane, message); }
+        void on(const protocol::Backlog& message) { app.on_backlog(lane, message); }
         template <class Other>
         void on(const Other&) {}
     };

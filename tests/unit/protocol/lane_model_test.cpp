@@ -1,7 +1,8 @@
 // Random schedules of one proxy and two app servers over real lanes (SPEC.md "Offsets", "Limits", "Order"): partial
 // writes, chunks cut anywhere, acks by simulated time, handlers that block on a full ring, fan-outs on every lane, home
-// lanes, and links that are cut and come back. A ledger of what was sent must match what took effect, in order. The
-// mutants at the end show that each rule carries weight: without it some schedule fails.
+// lanes, clients that leave, control frames in the reserve, and links that are cut and come back. A ledger of what was
+// sent must match what took effect, in order. The mutants at the end show that each rule carries weight: without it
+// some schedule fails.
 //
 // TRUNKLINE_MODEL_RUNS sets how many schedules run (default 2000), TRUNKLINE_MODEL_SEED the first seed (default: drawn
 // and printed).
@@ -27,6 +28,8 @@ enum class Mutant {
     lane_per_message,          // round-robin instead of the home lane
     handled_means_received,    // acknowledges what no handler has seen
     resume_from_acknowledged,  // re-attaches at handled instead of received
+    close_elsewhere,           // a close takes the lane that has room, not the home lane
+    control_without_bound,     // control frames are appended whatever the reserve says
 };
 
 struct Violation {
@@ -66,7 +69,8 @@ enum class Kind : std::uint8_t {
     fan_all = 122,
     fan_group = 123,
     join = 124,
-    leave = 125
+    leave = 125,
+    close = 126
 };
 
 struct Frame {
@@ -151,6 +155,7 @@ class Model {
     explicit Model(const Schedule& schedule) : random_(schedule.seed), schedule_(schedule) {
         settings_.window_bytes = random_.pick<std::uint64_t>({40, 200, 1000});
         settings_.ring_bytes = random_.pick<std::uint64_t>({60, 300, 2000});
+        settings_.reserve_bytes = random_.pick<std::uint64_t>({20, 60, 400});
         settings_.max_frame_bytes = kLargestFrame;
         settings_.ack_delay = std::chrono::milliseconds(random_.pick({0, 5, 50}));
         largest_ = random_.pick<std::size_t>({30, 60, 150, 300});
@@ -179,17 +184,23 @@ class Model {
             for (std::size_t a = 0; a < pools_.size(); ++a) {
                 for (auto& pair : pools_[a].lanes) turn(a, pair);
             }
+            for (std::size_t i = 0; i < connections_.size(); ++i) {
+                if (connections_[i].is_untold) tell_closed(i);
+            }
             if (todo_ > 0 && random_.chance(50)) act();
         }
         for (const auto& connection : connections_) {
             for (std::size_t a = 0; a < pools_.size(); ++a) {
-                require(connection.seen[a] == connection.expected[a],
-                        "a client missed something, or saw it out of order");
+                const auto& seen = connection.seen[a];
+                auto expected = connection.expected[a];
+                if (connection.has_left && seen.size() < expected.size()) expected.resize(seen.size());
+                require(seen == expected, "a client missed something, or saw it out of order");
             }
             for (std::size_t i = 0; i < connection.handled.size(); ++i) {
                 require(connection.handled[i] == i + 1, "an app missed something, or handled it out of order");
             }
             require(connection.handled.size() == connection.sent, "an app missed the end");
+            require(connection.is_closed == connection.has_left, "an app was not told that a client has left");
         }
         for (auto& pool : pools_) {
             for (auto& pair : pool.lanes) {
@@ -220,6 +231,9 @@ class Model {
         bool is_member = false;   // at the proxy
         bool has_joined = false;  // in the order of the app's calls
         std::uint32_t sent = 0;   // the client's messages
+        bool has_left = false;    // the client; nothing is delivered to it any more
+        bool is_untold = false;   // and the lane had no room for its close
+        bool is_closed = false;   // at the app
         std::vector<std::uint32_t> handled{};
         std::array<std::vector<std::uint32_t>, 2> expected{};  // from each app server, in the order of its calls
         std::array<std::vector<std::uint32_t>, 2> seen{};
@@ -266,9 +280,20 @@ class Model {
         return encode({kind, number, static_cast<std::uint32_t>(connection)}, random_.between(kLeastFrame, largest_));
     }
 
+    std::string small_frame(Kind kind, std::size_t connection) {
+        return encode({kind, 1, static_cast<std::uint32_t>(connection)}, random_.between(kLeastFrame, kLeastFrame + 6));
+    }
+
     void send(End& end, const std::string& bytes) {
         const std::size_t cut = random_.below(bytes.size() + 1);
-        end.lane.append(Bytes(bytes).substr(0, cut), Bytes(bytes).substr(cut));
+        end.lane.append_data(Bytes(bytes).substr(0, cut), Bytes(bytes).substr(cut));
+    }
+
+    // A frame that does not wait for the ring. False: not even the reserve takes it.
+    bool send_control(End& end, const std::string& bytes) {
+        if (!end.lane.has_reserve(bytes.size()) && schedule_.mutant != Mutant::control_without_bound) return false;
+        end.lane.append(bytes);
+        return true;
     }
 
     void attach(LanePair& pair) {
@@ -363,7 +388,8 @@ class Model {
         require(to.lane.received() <= from.lane.peer_handled() + from.lane.held_bytes(), "received more than was sent");
         require(to.lane.received() - to.done < settings_.window_bytes + kLargestFrame,
                 "more waits than the window allows");
-        require(from.lane.held_bytes() < settings_.ring_bytes + kLargestFrame, "the ring outgrew its bound");
+        require(from.lane.held_bytes() < settings_.ring_bytes + largest_ + 2 + settings_.reserve_bytes,
+                "the ring outgrew its bound");
     }
 
     // The effect of one frame. False: not now.
@@ -379,7 +405,7 @@ class Model {
                 const bool is_home = &lanes[connection.key % lanes.size()] == &pair;
                 if (!is_home && schedule_.mutant != Mutant::fan_out_once_per_pool) continue;
                 if (frame.kind == Kind::fan_group && !connection.is_member) continue;
-                connection.seen[app_server].push_back(frame.number);
+                if (!connection.has_left) connection.seen[app_server].push_back(frame.number);
             }
             return true;
         }
@@ -388,15 +414,17 @@ class Model {
             connection.is_member = frame.kind == Kind::join;
         } else {
             require(frame.kind == Kind::reply, "the proxy got a frame meant for the app");
-            connection.seen[app_server].push_back(frame.number);
+            if (!connection.has_left) connection.seen[app_server].push_back(frame.number);
         }
         return true;
     }
 
     // The handler answers each message, and so waits while its ring is full.
     bool take_at_app(std::size_t app_server, const Frame& frame) {
-        require(frame.kind == Kind::data, "the app got a frame meant for the proxy");
         auto& connection = connections_.at(frame.connection);
+        require(!connection.is_closed, "an app got something of a client that had left");
+        if (frame.kind == Kind::close) return connection.is_closed = true;
+        require(frame.kind == Kind::data, "the app got a frame meant for the proxy");
         End& out = home(app_server, connection).app();
         if (!out.lane.has_room()) return false;
         connection.handled.push_back(frame.number);
@@ -413,7 +441,12 @@ class Model {
         if (what < 35) return fan_out(app_server);
         const std::size_t index = random_.below(connections_.size());
         auto& connection = connections_[index];
+        if (connection.has_left) return;
         if (what < 50) return change_group(index);
+        if (what < 53) {
+            connection.has_left = connection.is_untold = true;
+            return tell_closed(index);
+        }
 
         End& out = home(connection.owner, connection).proxy();
         if (!out.lane.has_room()) return;  // the proxy does not read this client now
@@ -440,14 +473,27 @@ class Model {
 
     void change_group(std::size_t index) {
         auto& connection = connections_[index];
-        End& out = home(0, connection).app();
-        if (!out.lane.has_room()) return;
-        connection.has_joined = !connection.has_joined;
-        send(out, frame(connection.has_joined ? Kind::join : Kind::leave, 1, index));
+        const auto kind = connection.has_joined ? Kind::leave : Kind::join;
+        if (send_control(home(0, connection).app(), small_frame(kind, index))) {
+            connection.has_joined = !connection.has_joined;
+        }
+    }
+
+    // Behind all that the client has sent, now or when the lane has room.
+    void tell_closed(std::size_t index) {
+        auto& connection = connections_[index];
+        auto& pool = pools_[connection.owner];
+        const bool is_elsewhere = schedule_.mutant == Mutant::close_elsewhere;
+        LanePair& pair =
+            is_elsewhere ? pool.lanes[random_.below(pool.lanes.size())] : home(connection.owner, connection);
+        connection.is_untold = !send_control(pair.proxy(), small_frame(Kind::close, index));
     }
 
     bool is_finished() {
         if (todo_ > 0) return false;
+        for (const auto& connection : connections_) {
+            if (connection.is_untold) return false;
+        }
         for (auto& pool : pools_) {
             for (auto& pair : pool.lanes) {
                 if (!pair.is_up) return false;
@@ -518,6 +564,8 @@ TEST_CASE("Lane: a broken rule is caught by some schedule", "[protocol][lane][mo
         {"a lane per message", Mutant::lane_per_message, false},
         {"handled means received", Mutant::handled_means_received, false},
         {"resume from the acknowledged offset", Mutant::resume_from_acknowledged, true},
+        {"a close on another lane", Mutant::close_elsewhere, false},
+        {"control frames without a bound", Mutant::control_without_bound, false},
     }));
     CAPTURE(row.name);
     for (std::uint64_t i = 0; i < 2000; ++i) {

@@ -21,6 +21,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 struct LaneSettings {
     std::uint64_t window_bytes = kDefaultWindow;     ///< received but not handled
     std::uint64_t ring_bytes = kDefaultRing;         ///< sent but not handled by the peer
+    std::uint64_t reserve_bytes = kReserve;          ///< for control frames beyond a full ring
     std::size_t max_frame_bytes = kDefaultMaxFrame;  ///< largest frame taken from the peer
     std::chrono::milliseconds ack_delay{50};         ///< an Ack at the latest so long after something was handled
     std::chrono::milliseconds keep_alive{5'000};     ///< an Ack at least so often
@@ -54,7 +55,7 @@ class Lane {
     /// Whether a control frame of `bytes` fits the reserve, which begins where the ring is full or, if the last data
     /// frame went beyond that, behind it. `kept` bytes of it are left for others.
     bool has_reserve(std::size_t bytes, std::size_t kept = 0) const noexcept {
-        return ring_.end() + bytes + kept <= std::max(ring_.begin() + settings_.ring_bytes, data_end_) + kReserve;
+        return ring_.end() + bytes + kept <= std::max(ring_.begin() + settings_.ring_bytes, data_end_) + settings_.reserve_bytes;
     }
     /// Bytes that the ring takes before it is full; 0 when it is.
     std::uint64_t room() const noexcept { return has_room() ? settings_.ring_bytes - ring_.size() : 0; }

@@ -1,0 +1,240 @@
+// A session's deadlines, its pauses and its bounds, between a raw client and an app server on the same loop.
+#include "proxy/session/session.hpp"
+
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/fake_app.hpp"
+#include "tests/support/proxy_worker.hpp"
+
+using namespace trunkline;
+using namespace std::chrono_literals;
+using proxy::CloseReason;
+using tests::FakeApp;
+
+namespace {
+
+/// A masked frame (RFC 6455 §5.2), the mask being zero.
+std::string client_frame(char first_byte, std::string_view payload) {
+    std::string frame{first_byte, static_cast<char>(0x80 | payload.size()), 0, 0, 0, 0};
+    return frame.append(payload);
+}
+std::string text_frame(std::string_view text) { return client_frame('\x81', text); }
+
+struct Fixture {
+    explicit Fixture(const std::function<void(config::Settings&)>& configure = [](config::Settings&) {}) {
+        configure(proxy.settings());
+        app.on_open = [this](FakeApp::Lane& lane, const protocol::Open& open) {
+            home = &lane;
+            chan = open.chan;
+        };
+        app.on_data = [this](FakeApp::Lane&, const protocol::Data& data) { handled.emplace_back(data.payload); };
+        app.on_close = [this](FakeApp::Lane&, const protocol::Close& close) { closes.push_back(close.code); };
+        app.on_backlog = [this](FakeApp::Lane&, const protocol::Backlog& backlog) { backlogs.push_back(backlog.on); };
+        proxy.upstream().start();
+        REQUIRE(proxy.run_until([&] { return (client = proxy.connect()).has_value(); }));
+        REQUIRE(proxy.run_until([&] { return home != nullptr; }));
+    }
+
+    void send(std::string_view bytes) {
+        REQUIRE(::send(client->get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
+    }
+    void pause(bool on) { app.send(*home, protocol::Pause{chan, on}); }
+    void deliver(std::size_t bytes) {
+        app.send(*home, protocol::Data{chan, protocol::PayloadKind::binary, std::string(bytes, 'x')});
+    }
+    /// Takes what has come for the client; true once the stream has ended.
+    bool take() {
+        char block[65536];
+        ssize_t n = 0;
+        while ((n = ::recv(client->get(), block, sizeof block, 0)) > 0)
+            received.append(block, static_cast<std::size_t>(n));
+        return n == 0 || (errno != EAGAIN && errno != EINTR);
+    }
+    bool ends() {
+        return proxy.run_until([&] { return take(); });
+    }
+    /// Lets the loop live so long, and says how often it woke.
+    int live(net::Clock::duration time) {
+        int turns = 0;
+        for (const auto until = net::Clock::now() + time; net::Clock::now() < until; ++turns) proxy.loop().run_for(5ms);
+        return turns;
+    }
+    std::uint64_t closed(CloseReason why) { return proxy.counters().closes(why).value(); }
+    bool was_told(std::uint16_t code) const {
+        const std::string frame{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
+        return received.find(frame) != std::string::npos;
+    }
+
+    const std::string path = tests::socket_path();
+    tests::ProxyWorker proxy{path};
+    FakeApp app{proxy.loop(), path};
+    FakeApp::Lane* home = nullptr;
+    protocol::Chan chan{};
+    std::optional<net::UniqueFd> client;
+    std::vector<std::string> handled;
+    std::vector<std::uint16_t> closes;
+    std::vector<bool> backlogs;
+    std::string received;
+};
+
+}  // namespace
+
+TEST_CASE("session: a message that does not end in time closes its client", "[proxy][session]") {
+    Fixture f([](config::Settings& s) { s.timeouts.message = 60ms; });
+    f.send(client_frame('\x01', "begun, "));
+    REQUIRE(f.ends());
+    CHECK(f.closed(CloseReason::message_timeout) == 1);
+    CHECK(f.was_told(1008));
+    CHECK(f.handled.empty());
+    CHECK(f.proxy.run_until([&] { return f.closes.size() == 1; }));
+}
+
+TEST_CASE("session: each message has its own time", "[proxy][session]") {
+    // Always one message under way, none of them for long.
+    Fixture f([](config::Settings& s) { s.timeouts.message = 200ms; });
+    f.send(client_frame('\x01', "0"));
+    for (int i = 0; i < 10; ++i) {
+        f.live(50ms);
+        f.send(client_frame('\x80', "end") + client_frame('\x01', "next"));
+    }
+    CHECK(f.proxy.run_until([&] { return f.handled.size() == 10; }));
+    CHECK(f.closed(CloseReason::message_timeout) == 0);
+    REQUIRE(f.ends());  // and the last one never ends
+    CHECK(f.closed(CloseReason::message_timeout) == 1);
+}
+
+TEST_CASE("session: only messages count against the idle timeout", "[proxy][session]") {
+    const auto what = GENERATE(as<std::string>{}, "pings", "messages to the app", "messages to the client");
+    CAPTURE(what);
+    Fixture f([](config::Settings& s) { s.routes[0].idle_timeout = 200ms; });
+    const auto until = net::Clock::now() + 600ms;
+    while (net::Clock::now() < until && f.closed(CloseReason::idle_timeout) == 0) {
+        if (what == "pings") f.send(client_frame('\x89', ""));
+        if (what == "messages to the app") f.send(text_frame("x"));
+        if (what == "messages to the client") f.deliver(1);
+        f.live(20ms);
+    }
+    CHECK(f.closed(CloseReason::idle_timeout) == (what == "pings" ? 1 : 0));
+}
+
+TEST_CASE("session: a silent client is pinged, and closed without a pong", "[proxy][session]") {
+    Fixture f([](config::Settings& s) {
+        s.timeouts.ping = 40ms;
+        s.timeouts.pong = 60ms;
+    });
+    const std::string ping("\x89\0", 2);
+    REQUIRE(f.proxy.run_until([&] { return f.take() || f.received.find(ping) != std::string::npos; }));
+    SECTION("any byte will do") {
+        const auto until = net::Clock::now() + 400ms;
+        while (net::Clock::now() < until) {
+            f.send(client_frame('\x8a', ""));
+            f.live(20ms);
+        }
+        CHECK(f.closed(CloseReason::pong_timeout) == 0);
+    }
+    SECTION("none comes") {
+        REQUIRE(f.ends());
+        CHECK(f.closed(CloseReason::pong_timeout) == 1);
+    }
+}
+
+TEST_CASE("session: while the app pauses a client nothing of it is read, nor held against it", "[proxy][session]") {
+    Fixture f([](config::Settings& s) {
+        s.timeouts.message = s.timeouts.ping = s.timeouts.pong = 40ms;
+        s.routes[0].idle_timeout = 60ms;
+    });
+    f.pause(true);
+    f.live(20ms);
+    std::string sent = client_frame('\x01', "in two ");
+    for (int i = 0; i < 50; ++i) {
+        f.send(sent + (i == 0 ? client_frame('\x80', "frames") : text_frame(std::to_string(i))));
+        sent.clear();
+    }
+    CHECK(f.live(300ms) < 400);  // it waits, it does not spin
+    CHECK(f.handled.empty());
+    CHECK(f.closed(CloseReason::message_timeout) + f.closed(CloseReason::idle_timeout) +
+              f.closed(CloseReason::pong_timeout) ==
+          0);
+    f.pause(false);
+    REQUIRE(f.proxy.run_until([&] { return f.handled.size() == 50; }));
+    CHECK(f.handled[0] == "in two frames");
+    for (std::size_t i = 1; i < 50; ++i) CHECK(f.handled[i] == std::to_string(i));
+}
+
+TEST_CASE("session: a client that leaves while it is paused is gone at once", "[proxy][session]") {
+    Fixture f;
+    f.pause(true);
+    f.live(20ms);
+    f.client.reset();
+    REQUIRE(f.proxy.run_until([&] { return f.closes.size() == 1; }));
+    CHECK(f.proxy.run_until([&] { return f.proxy.sessions().size() == 0; }));
+}
+
+TEST_CASE("session: the app hears of a backlog above a quarter of the outbox, and of its end", "[proxy][session]") {
+    Fixture f([](config::Settings& s) { s.limits.outbox_bytes = 4 << 20; });
+    // More than the kernel keeps for the client's socket and a quarter of the outbox.
+    for (int i = 0; i < 16; ++i) f.deliver(128 << 10);
+    REQUIRE(f.proxy.run_until([&] { return !f.backlogs.empty(); }));
+    CHECK(f.backlogs == std::vector<bool>{true});
+    REQUIRE(f.proxy.run_until([&] { return f.take() || f.backlogs.size() == 2; }));
+    CHECK(f.backlogs == std::vector<bool>{true, false});
+    REQUIRE(f.proxy.run_until([&] { return f.take() || f.received.size() > (16 << 17); }));
+    CHECK(f.proxy.counters().outbox_bytes.value() == 0);
+}
+
+TEST_CASE("session: a client that takes too little too long is closed", "[proxy][session]") {
+    SECTION("more than the outbox holds") {
+        Fixture f([](config::Settings& s) { s.limits.outbox_bytes = 256 << 10; });
+        for (int i = 0; i < 32; ++i) f.deliver(64 << 10);
+        REQUIRE(f.proxy.run_until([&] { return f.closed(CloseReason::outbox_full) == 1; }));
+        REQUIRE(f.ends());
+        CHECK(f.was_told(1013));
+        CHECK(f.proxy.counters().drops(proxy::DropReason::outbox_discarded).value() > 0);
+    }
+    SECTION("nothing for the time allowed") {
+        Fixture f([](config::Settings& s) { s.timeouts.write_progress = 80ms; });
+        for (int i = 0; i < 8; ++i) f.deliver(64 << 10);
+        REQUIRE(f.proxy.run_until([&] { return f.closed(CloseReason::write_stalled) == 1; }));
+        CHECK(f.proxy.run_until([&] { return f.proxy.sessions().size() == 0; }));
+        CHECK(f.proxy.counters().outbox_bytes.value() == 0);
+    }
+}
+
+TEST_CASE("session: while the app is asked the client may only wait or leave", "[proxy][session]") {
+    Fixture f([](config::Settings& s) {
+        s.routes[0].ask = true;
+        s.routes[0].ask_timeout = 100ms;
+    });
+    SECTION("no answer in time") {
+        REQUIRE(f.ends());
+        CHECK(f.received.starts_with("HTTP/1.1 503"));
+        CHECK(f.received.find("Retry-After") != std::string::npos);
+    }
+    SECTION("refused") {
+        f.app.send(*f.home, protocol::Close{f.chan, 401, "who are you", protocol::CloseBy::app});
+        REQUIRE(f.ends());
+        CHECK(f.received.starts_with("HTTP/1.1 401"));
+    }
+    SECTION("refused with what is no refusal") {
+        f.app.send(*f.home, protocol::Close{f.chan, 200, "", protocol::CloseBy::app});
+        REQUIRE(f.ends());
+        CHECK(f.received.starts_with("HTTP/1.1 403"));
+    }
+    SECTION("speaks too early") {
+        f.send(text_frame("now"));
+        REQUIRE(f.ends());
+        CHECK(f.received.starts_with("HTTP/1.1 400"));
+    }
+    SECTION("leaves") {
+        f.client.reset();
+        REQUIRE(f.proxy.run_until([&] { return f.closes.size() == 1; }));
+        f.app.send(*f.home, protocol::Accept{f.chan, {}, {}, {}});  // too late, and harmless
+        f.live(20ms);
+        CHECK(f.closes.size() == 1);
+    }
+    CHECK(f.proxy.run_until([&] { return f.proxy.sessions().size() == 0; }));
+    CHECK(f.handled.empty());
+    CHECK(f.proxy.counters().upstream(0).opens.value() == 0);
+}
