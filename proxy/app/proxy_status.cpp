@@ -27,7 +27,7 @@ AdminSource::Answer ProxyStatus::readiness() {
     std::vector<std::vector<UpstreamSnapshot>> boards;
     boards.reserve(workers_.size());
     for (const auto* worker : workers_) boards.push_back(worker->upstream_board.read());
-    return readiness_.answer(boards, is_draining_.load(std::memory_order_relaxed));
+    return readiness_.answer(boards, is_draining_.load(std::memory_order_relaxed), now_());
 }
 
 std::string ProxyStatus::metrics() { return exposition_.text(); }

@@ -14,6 +14,10 @@ std::string_view to_string(AppServerState state) noexcept {
     return "?";
 }
 
+std::string several_app_servers_at(std::string_view address) {
+    return "several app servers answer at " + std::string(address) + "; each needs an address of its own";
+}
+
 void UpstreamBoard::publish(std::size_t upstream, UpstreamSnapshot snapshot) {
     const std::lock_guard lock(mutex_);
     if (upstreams_.size() <= upstream) upstreams_.resize(upstream + 1);

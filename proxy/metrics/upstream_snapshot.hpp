@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -24,10 +25,14 @@ struct AppServerSnapshot {
     std::string name;         ///< as announced, else empty
     std::uint64_t epoch = 0;  ///< as announced, 0 before
     AppServerState state = AppServerState::pending;
-    unsigned lanes_up = 0;   ///< attached now
-    unsigned lanes = 0;      ///< of this worker's pool
-    std::string last_error;  ///< why it is not linked; empty while it is
+    std::chrono::steady_clock::time_point up_since{};  ///< when it was linked last; meaningful while it is
+    unsigned lanes_up = 0;                             ///< attached now
+    unsigned lanes = 0;                                ///< of this worker's pool
+    std::string last_error;                            ///< why it is not linked; empty while it is
 };
+
+/// What is wrong with an address behind which there is more than one, such as that of a balancer.
+std::string several_app_servers_at(std::string_view address);
 
 /// One upstream as one worker sees it.
 struct UpstreamSnapshot {

@@ -63,8 +63,7 @@ std::string AppServer::check(const protocol::Hello& app) {
         return {};
     }
     if (name == name_ && app.epoch == epoch_) return {};
-    misfit_ = "several app servers answer at " + settings_.address.to_string() + "; each needs an address of its own";
-    return misfit_;
+    return misfit_ = several_app_servers_at(settings_.address.to_string());
 }
 
 void AppServer::on_pool_up() {
@@ -132,6 +131,7 @@ AppServerSnapshot AppServer::snapshot() const {
     snapshot.name = name_;
     snapshot.epoch = static_cast<std::uint64_t>(epoch_);
     snapshot.state = state_;
+    snapshot.up_since = up_since_;
     snapshot.lanes_up = pool_ ? pool_->lanes_up() : 0;
     snapshot.lanes = settings_.lanes;
     snapshot.last_error = last_error_;
