@@ -24,12 +24,22 @@ std::string client_frame(std::string_view text) {
     return frame.append(text);
 }
 
+enum class What {
+    echo,
+    asked,          // the upgrade waits for the app
+    fan_out,        // the echo goes to all
+    client_closes,  // after its last message
+    app_closes,     // after the last message
+};
+
 class Scenario {
   public:
-    Scenario() {
-        app_.on_data = [this](FakeApp::Lane& lane, const protocol::Data& message) {
-            app_.send(lane, protocol::Data{message.chan, message.kind, message.payload});
+    explicit Scenario(What what) : what_(what) {
+        proxy_.settings().routes[0].ask = what == What::asked;
+        app_.on_open = [this](FakeApp::Lane& lane, const protocol::Open& open) {
+            if (what_ == What::asked) app_.send(lane, protocol::Accept{open.chan});
         };
+        app_.on_data = [this](FakeApp::Lane& lane, const protocol::Data& message) { answer(lane, message); };
         proxy_.upstream().start();
     }
     ~Scenario() { FaultyIo::disarm(); }
@@ -47,7 +57,12 @@ class Scenario {
             sent += std::string{'\x81', static_cast<char>(text.size())} + text;
             proxy_.loop().run_for(1ms);
         }
-        REQUIRE(proxy_.run_until([&] { return take() || received() == sent; }));
+        if (what_ == What::client_closes) {
+            const std::string frame("\x88\x82\0\0\0\0\x03\xe8", 8);
+            static_cast<void>(::send(client_.get(), frame.data(), frame.size(), MSG_NOSIGNAL));
+        }
+        const bool must_end = what_ == What::client_closes || what_ == What::app_closes;
+        REQUIRE(proxy_.run_until([&] { return take() || (!must_end && received() == sent); }));
         // What came is a beginning of what was sent: in order, nothing twice.
         if (!ended_) {
             CHECK(received() == sent);
@@ -63,6 +78,21 @@ class Scenario {
     }
 
   private:
+    void answer(FakeApp::Lane& lane, const protocol::Data& message) {
+        if (what_ == What::fan_out) {
+            const std::string payload(message.payload);
+            const protocol::PayloadMap::Entry text{"text", payload};
+            for (const auto& each : app_.lanes()) {
+                if (each->link) app_.send(*each, protocol::BroadcastData{{}, protocol::PayloadMap(std::span(&text, 1))});
+            }
+        } else {
+            app_.send(lane, protocol::Data{message.chan, message.kind, message.payload});
+        }
+        if (what_ == What::app_closes && message.payload.ends_with(std::to_string(kMessages - 1))) {
+            app_.send(lane, protocol::Close{message.chan, 4000, "done", protocol::CloseBy::app});
+        }
+    }
+
     /// Takes what has come for the client; true once the stream has ended.
     bool take() {
         char block[4096];
@@ -76,12 +106,14 @@ class Scenario {
             return ended_;
         }
     }
-    /// Behind the 101.
+    /// Behind the 101; nothing if another answer came.
     std::string received() const {
+        if (!received_.starts_with("HTTP/1.1 101")) return {};
         const auto end = received_.find("\r\n\r\n");
         return end == std::string::npos ? std::string() : received_.substr(end + 4);
     }
 
+    const What what_;
     const std::string path_ = tests::socket_path();
     tests::ProxyWorker proxy_{path_};
     FakeApp app_{proxy_.loop(), path_};
@@ -95,11 +127,12 @@ class Scenario {
 TEST_CASE("session and link: survive the failure of any one read or write", "[proxy][faults]") {
     const auto fault = GENERATE(FaultyIo::Fault::reset, FaultyIo::Fault::end, FaultyIo::Fault::blocked_once,
                                 FaultyIo::Fault::one_byte);
+    const auto what = GENERATE(What::echo, What::asked, What::fan_out, What::client_closes, What::app_closes);
     constexpr std::size_t kMost = 400;
     std::size_t at = 0;
     for (; at < kMost; ++at) {
-        CAPTURE(static_cast<int>(fault), at);
-        Scenario scenario;
+        CAPTURE(static_cast<int>(fault), static_cast<int>(what), at);
+        Scenario scenario(what);
         FaultyIo::arm(fault, at);
         scenario.run();
         if (!FaultyIo::has_struck()) break;
