@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fstream>
 #include <system_error>
 #include <thread>
@@ -45,15 +46,22 @@ LoadResult finish(Settings settings, Reading reading) {
 }
 
 /// The configuration file itself may be a pipe (`trunkline check <(…)`), so it is read to its end, or to one byte
-/// beyond the limit. Nullopt if it cannot be read.
-std::optional<std::string> read_document(const std::filesystem::path& path) {
+/// beyond the limit. Nullopt, and why, if it cannot be read.
+std::optional<std::string> read_document(const std::filesystem::path& path, std::string& why) {
     std::error_code ec;
-    if (std::filesystem::is_directory(path, ec)) return std::nullopt;
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return std::nullopt;
+    std::ifstream in;
+    errno = 0;
+    if (std::filesystem::is_directory(path, ec)) {
+        errno = EISDIR;
+    } else {
+        in.open(path, std::ios::binary);
+    }
     std::string content(kMaxFileBytes + 1, '\0');
-    in.read(content.data(), static_cast<std::streamsize>(content.size()));
-    if (in.bad()) return std::nullopt;
+    if (in.is_open()) in.read(content.data(), static_cast<std::streamsize>(content.size()));
+    if (!in.is_open() || in.bad()) {
+        why = std::generic_category().message(errno != 0 ? errno : EIO);
+        return std::nullopt;
+    }
     content.resize(static_cast<std::size_t>(in.gcount()));
     return content;
 }
@@ -78,10 +86,12 @@ LoadResult load_text(const std::string& text, const std::filesystem::path& file,
 }
 
 LoadResult load(const std::filesystem::path& file, const Overrides& overrides) {
-    const auto text = read_document(file);
+    std::string why;
+    const auto text = read_document(file, why);
     if (text) return load_text(*text, file, overrides, FileAccess::allowed);
     LoadResult result;
-    result.problems.push_back({file.string(), 0, 0, {}, "no file that can be read", "a configuration file"});
+    result.problems.push_back(
+        {file.string(), 0, 0, {}, "nothing that can be read (" + why + ")", "a configuration file"});
     return result;
 }
 

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <utility>
 
+#include "trunkline/protocol/websocket/utf8.hpp"
+
 namespace trunkline::config {
 
 namespace {
@@ -165,11 +167,46 @@ class Builder final : public YAML::EventHandler {
     Weight x_weight;
 };
 
+/// What stands in `text` and in no text file, and where; the parser would put something else in its place, or stop
+/// somewhere behind it.
+std::optional<Problem> find_bad_byte(const std::string& text, const std::string& source) {
+    protocol::websocket::Utf8Validator utf8;
+    Where where{{}, 1, 0};
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (utf8.is_complete()) ++where.column;  // else it is inside a character
+        if (!utf8.feed({&c, 1}))
+            return Problem{source, where.line, where.column, "", "bytes that are not UTF-8", "UTF-8 text"};
+        if ((byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f)
+            return Problem{source, where.line, where.column, "", "a control character", "UTF-8 text"};
+        if (c == '\n') where = {{}, where.line + 1, 0};
+    }
+    if (utf8.is_complete()) return std::nullopt;
+    return Problem{source, where.line, where.column, "", "bytes that are not UTF-8", "UTF-8 text"};
+}
+
+/// Whether the indentation of a line, counted from 0, has a tab: YAML allows none, and the parser's words for it vary.
+bool is_indented_by_tab(const std::string& text, int line) {
+    std::size_t begin = 0;
+    for (; line > 0; --line) {
+        begin = text.find('\n', begin);
+        if (begin == std::string::npos) return false;
+        ++begin;
+    }
+    const std::size_t end = text.find_first_not_of(" \t", begin);
+    return text.substr(begin, end == std::string::npos ? end : end - begin).find('\t') != std::string::npos;
+}
+
 }  // namespace
 
 YamlValue parse_yaml(const std::string& text, const std::string& source, std::vector<Problem>& problems) {
     if (text.size() > kMaxFileBytes) {
-        problems.push_back({source, 0, 0, "", "more", "at most " + std::to_string(kMaxFileBytes) + " bytes"});
+        const std::string most = std::to_string(kMaxFileBytes) + " bytes";
+        problems.push_back({source, 0, 0, "", "more than " + most, "a configuration of at most " + most});
+        return {};
+    }
+    if (auto problem = find_bad_byte(text, source)) {
+        problems.push_back(*std::move(problem));
         return {};
     }
     try {
@@ -189,8 +226,10 @@ YamlValue parse_yaml(const std::string& text, const std::string& source, std::ve
     } catch (const YAML::Exception& error) {
         // A missing mark is -1: then the document as a whole.
         const int line = error.mark.is_null() ? 0 : error.mark.line + 1;
+        const bool has_tab = line > 0 && is_indented_by_tab(text, error.mark.line);
         problems.push_back({source, line, error.mark.is_null() ? 0 : error.mark.column + 1, "",
-                            "bad YAML (" + error.msg + ")", "well-formed YAML"});
+                            "bad YAML (" + error.msg + ")",
+                            has_tab ? "well-formed YAML, indented with spaces, not tabs" : "well-formed YAML"});
     } catch (const std::exception& error) {
         problems.push_back({source, 0, 0, "", std::string("bad YAML (") + error.what() + ")", "well-formed YAML"});
     }

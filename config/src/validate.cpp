@@ -23,6 +23,16 @@ std::string address(const std::string& host, std::uint16_t port) {
     return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 
+/// Whether the two cannot listen at once: the same address, or one stands for all of its family. The admin listener's
+/// `::` takes IPv4 as well.
+bool overlap(const AdminSettings& admin, const ListenerSettings& listener) {
+    const auto is_any = [](const std::string& host) { return host == "0.0.0.0" || host == "::"; };
+    const auto is_v6 = [](const std::string& host) { return host.find(':') != std::string::npos; };
+    if (admin.port != listener.port) return false;
+    if (admin.host == listener.host || admin.host == "::") return true;
+    return is_v6(admin.host) == is_v6(listener.host) && (is_any(admin.host) || is_any(listener.host));
+}
+
 void check_listeners(const Settings& settings, Reading& reading) {
     std::map<std::string, std::string> owners;
     for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
@@ -33,9 +43,13 @@ void check_listeners(const Settings& settings, Reading& reading) {
         if (!is_first) reading.report_at(key, quote(it->first) + " again", "an address other than " + it->second);
     }
     const auto& admin = settings.admin;
-    const auto owner = owners.find(address(admin.host, admin.port));
-    if (admin.port != 0 && owner != owners.end())
-        reading.report_at("admin.address", quote(owner->first), "an address other than " + owner->second);
+    for (std::size_t i = 0; i < settings.listeners.size(); ++i) {
+        const auto& listener = settings.listeners[i];
+        if (admin.port == 0 || !overlap(admin, listener)) continue;
+        reading.report_at("admin.address", quote(address(admin.host, admin.port)),
+                          "an address other than listeners." + std::to_string(i) + ".address (" +
+                              address(listener.host, listener.port) + ")");
+    }
 }
 
 void check_upstreams(const Settings& settings, Reading& reading) {

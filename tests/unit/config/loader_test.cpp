@@ -28,11 +28,15 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 TEST_CASE("loader: a file that cannot be read", "[config][loader]") {
     const Scratch scratch;
-    const auto file = scratch.path() / GENERATE("none.yaml", "");
+    fs::permissions(scratch.write("secret.yaml", kBase), fs::perms::none);
+    const auto [name, why] = GENERATE(table<std::string, std::string>(
+        {{"none.yaml", "No such file or directory"}, {"", "Is a directory"}, {"secret.yaml", "Permission denied"}}));
+    const auto file = scratch.path() / name;
+    const NotRoot guard(scratch);
     const auto result = load(file);
     REQUIRE(result.problems.size() == 1);
     CHECK(result.problems[0].to_string() ==
-          file.string() + ": found no file that can be read, expected a configuration file");
+          file.string() + ": found nothing that can be read (" + why + "), expected a configuration file");
 }
 
 TEST_CASE("loader: an empty file lacks what is required, at its start", "[config][loader]") {
@@ -92,7 +96,7 @@ TEST_CASE("loader: a document is bounded", "[config][loader]") {
     std::string found;
     SECTION("bytes") {
         text = "# " + std::string(kMaxFileBytes, 'x');
-        found = "expected at most 1048576 bytes";
+        found = "found more than 1048576 bytes";
     }
     SECTION("depth") {
         text = std::string(kMaxDepth + 1, '[') + std::string(kMaxDepth + 1, ']');

@@ -56,7 +56,18 @@ TEST_CASE("wrong settings: the base of the tables is right", "[config][loader]")
 TEST_CASE("wrong settings: what is no document", "[config][loader]") {
     check(GENERATE(values<Row>({
         {"syntax", "a: [1\nb: 2\n", "t.yaml:2:2", "bad YAML (end of sequence flow"},
-        {"tab", "admin:\n\taddress: x\n", "t.yaml:2:9", "well-formed YAML"},
+        {"tab", "admin:\n\taddress: x\n", "t.yaml:2:9", "well-formed YAML, indented with spaces, not tabs"},
+        {"tab before an item", "listeners:\n\t- a\n", "t.yaml:2:2", "indented with spaces"},
+        {"tab elsewhere", "a:\t[1\nb: 2\n", "t.yaml:2:2", "bad YAML (end of sequence flow"},
+        {"Latin 1", "# \xc3\xa9t\xc3\xa9\nproxy_id: \xe9t\xe9\n", "t.yaml:2:11", "found bytes that are not UTF-8"},
+        {"UTF-16",
+         std::string("\xff\xfe"
+                     "a\0",
+                     4),
+         "t.yaml:1:1", "expected UTF-8 text"},
+        {"cut inside a character", "# \xc3\xa9\xe2\x82", "t.yaml:1:4", "not UTF-8"},
+        {"NUL", std::string("a: x\0y", 6), "t.yaml:1:5", "found a control character"},
+        {"escape", "proxy_id: \x1b[31m\n", "t.yaml:1:11", "found a control character"},
         {"unknown anchor", "admin: *nowhere\n", "t.yaml:1:8", "anchor is not defined"},
         {"cycle", "a: &x [*x]\n", "t.yaml:1:8", "an alias inside its own anchor"},
         {"two documents", "--- {}\n--- {}\n", "t.yaml:2:5", "a second document"},
@@ -216,6 +227,12 @@ TEST_CASE("wrong settings: two that contradict each other", "[config][loader]") 
         {"listener twice", "routes: []\nlisteners: [{address: '127.0.0.1:1'}, {address: 'localhost:1'}]\n",
          "t.yaml:2:49: listeners.1.address", "other than listeners.0.address"},
         {"admin", kBase + "admin: {address: '127.0.0.1:8080'}\n", "t.yaml:3:18: admin.address", "other than listeners"},
+        {"admin within any", "routes: []\nlisteners: [{address: '0.0.0.0:9090'}]\n", "t.yaml:1:1: admin.address",
+         "found \"127.0.0.1:9090\", expected an address other than listeners.0.address (0.0.0.0:9090)"},
+        {"admin is any", kBase + "admin: {address: '0.0.0.0:8080'}\n", "t.yaml:3:18: admin.address",
+         "(127.0.0.1:8080)"},
+        {"admin is any of both families", kBase + "admin: {address: '[::]:8080'}\n", "t.yaml:3:18: admin.address",
+         "(127.0.0.1:8080)"},
         {"keep_alive", kBase + "links: {keep_alive: 15s}\n", "t.yaml:3:21: links.keep_alive",
          "less than links.dead_after (15s)"},
         {"dead_after", kBase + "links: {dead_after: 5s}\n", "t.yaml:3:8: links.keep_alive",
@@ -223,6 +240,16 @@ TEST_CASE("wrong settings: two that contradict each other", "[config][loader]") 
         {"redial", kBase + "links: {redial_min: 2s}\n", "t.yaml:3:21: links.redial_min",
          "at most links.redial_max (1s)"},
     })));
+}
+
+TEST_CASE("wrong settings: addresses that do not overlap are right", "[config][loader]") {
+    const auto [listener, admin] = GENERATE(table<std::string, std::string>({{"0.0.0.0:80", "127.0.0.1:81"},
+                                                                             {"[::]:80", "127.0.0.1:80"},
+                                                                             {"127.0.0.1:80", "127.0.0.2:80"},
+                                                                             {"[::1]:80", "0.0.0.0:80"},
+                                                                             {"0.0.0.0:0", "127.0.0.1:0"}}));
+    CHECK(problems_of("routes: []\nlisteners: [{address: '" + listener + "'}]\nadmin: {address: '" + admin + "'}\n")
+              .empty());
 }
 
 TEST_CASE("wrong settings: the same path on two hosts is right", "[config][loader]") {
