@@ -19,10 +19,7 @@ MASK = b"\0\0\0\0"
 class Clients(Scenario):
     def raw_client(self, proxy, path="/"):
         """A socket after its upgrade."""
-        client = socket.create_connection(("127.0.0.1", proxy.port), scaled(10))
-        self.addCleanup(client.close)
-        client.sendall((f"GET {path} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode())
+        client = self.begin_upgrade(proxy, path)
         head = b""
         while b"\r\n\r\n" not in head:
             head += client.recv(1)

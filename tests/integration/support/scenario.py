@@ -1,8 +1,10 @@
 """The base of all integration tests: starts programs, connects clients, and looks at the end whether all was well."""
 import asyncio
+import http.client
 import json
 import pathlib
 import shutil
+import socket
 import tempfile
 import unittest
 
@@ -37,8 +39,8 @@ class Scenario(unittest.IsolatedAsyncioTestCase):
                 "upstreams": {"app": {"app_servers": [a.address for a in apps]}},
                 "routes": routes or [{"path": "/*", "upstream": "app"}], **more}
 
-    def proxy(self, *apps, name="proxy", ready=True, arguments=(), **more):
-        proxy = self.start(servers.Proxy, name, self.settings(*apps, **more), arguments=arguments)
+    def proxy(self, *apps, name="proxy", ready=True, arguments=(), env=None, **more):
+        proxy = self.start(servers.Proxy, name, self.settings(*apps, **more), arguments=arguments, env=env)
         return proxy.wait_until_ready() if ready else proxy
 
     def balancer(self, kind, proxies):
@@ -94,6 +96,21 @@ class Scenario(unittest.IsolatedAsyncioTestCase):
             return refusal.status_code, refusal.headers
         self.fail(f"{url} was accepted: {client}")
 
+    def begin_upgrade(self, proxy, path="/"):
+        """A socket on which an upgrade was asked for and nothing has been read."""
+        client = socket.create_connection(("127.0.0.1", proxy.port), scaled(10))
+        self.addCleanup(client.close)
+        client.sendall((f"GET {path} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode())
+        return client
+
+    @staticmethod
+    def http_answer(client):
+        """(status, headers, body) of the one answer that comes on this socket."""
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        return response.status, response.headers, response.read().decode()
+
     # --- the end
 
     def _end_all(self):
@@ -112,7 +129,8 @@ class Scenario(unittest.IsolatedAsyncioTestCase):
                 wrong.append(str(late))
             finally:
                 process.kill()
-        failed = wrong or not self._outcome.success
+        result = self._outcome.result  # `success` of the outcome is that of the clean-up that we are in
+        failed = wrong or any(getattr(test, "test_case", test) is self for test, _ in result.errors + result.failures)
         if failed:
             kept = OUTPUT / self.id()
             shutil.rmtree(kept, ignore_errors=True)

@@ -44,14 +44,14 @@ class AppServer(Process):
 class Proxy(Process):
     """One trunkline process. `settings` is its configuration without addresses of its own."""
 
-    def __init__(self, name, directory, settings, arguments=(), port=None):
+    def __init__(self, name, directory, settings, arguments=(), port=None, env=None):
         self.port = port or free_port()
         self.admin_port = free_port()
         self.settings = {"proxy_id": name, "listeners": [{"address": f"127.0.0.1:{self.port}"}],
                          "admin": {"address": f"127.0.0.1:{self.admin_port}"}, **settings}
         self.config_path = directory / f"{name}.yaml"
         self.config_path.write_text(to_yaml(self.settings) + "\n")
-        super().__init__(name, [BIN / "trunkline", "run", "--config", self.config_path, *arguments], directory)
+        super().__init__(name, [BIN / "trunkline", "run", "--config", self.config_path, *arguments], directory, env)
 
     def url(self, path="/", host="127.0.0.1"):
         return f"ws://{host}:{self.port}{path}"
