@@ -305,9 +305,10 @@ void Session::on_deadline(Clock::time_point now) {
             return close(CloseReason::idle_timeout);
         }
         const auto silence = now - heard_;
-        if (silence >= times.ping + times.pong) return close(CloseReason::pong_timeout);
+        if (pinged_ && silence >= times.ping + times.pong) return close(CloseReason::pong_timeout);
         if (silence >= times.ping && !pinged_) {
             pinged_ = true;
+            heard_ = now - times.ping;  // if this comes late, because we were held up, the client has its time still
             send_ping();
         }
     }

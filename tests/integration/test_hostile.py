@@ -71,6 +71,18 @@ class Clients(Scenario):
         await alive.send("alive")
         self.assertEqual(await self.receive(alive), "alive")
 
+    async def test_a_proxy_that_was_held_up_does_not_take_it_out_on_its_clients(self):
+        proxy = self.proxy(self.app(), timeouts={"ping": "500ms", "pong": f"{int(scaled(1000))}ms"})
+        clients = [await self.connect(proxy.url()) for _ in range(5)]
+        await self.command(clients[-1], "whoami")
+        proxy.pause()
+        await asyncio.sleep(0.7 + scaled(1))  # longer than both
+        proxy.go_on()
+        for client in clients:
+            await client.send("unharmed")
+            self.assertEqual(await self.receive(client), "unharmed")
+        self.assertEqual(proxy.metric("trunkline_closes_total"), 0)
+
     async def test_idle_timeout_of_a_route(self):
         proxy = self.proxy(self.app(), routes=[{"path": "/*", "upstream": "app", "idle_timeout": "400ms"}])
         client = await self.connect(proxy.url())
