@@ -116,7 +116,7 @@ void Worker::begin_drain() {
     on_drain_step(loop_.now());
 }
 
-/// Closes so many clients that with as many in each of the steps that are left all are gone in time.
+/// Closes as many clients as are due, so that at this pace all are gone in time and none much earlier.
 void Worker::on_drain_step(net::Clock::time_point now) {
     // The last Closes are to reach the app servers before the Byes do.
     if ((sessions_.size() == 0 && ring_bytes() == 0) || now >= drain_ends_ + settings_.timeouts.close) {
@@ -131,7 +131,9 @@ void Worker::on_drain_step(net::Clock::time_point now) {
     const auto left = now >= drain_ends_ ? 1 : (drain_ends_ - now) / kDrainStep + 1;
     std::size_t open = 0;
     for (std::size_t i = 0; i < sessions_.size(); ++i) open += sessions_.at(i).has_ended() ? 0 : 1;
-    std::size_t share = (open + static_cast<std::size_t>(left) - 1) / static_cast<std::size_t>(left);
+    drain_due_ += static_cast<double>(open) / static_cast<double>(left);
+    auto share = std::min(open, static_cast<std::size_t>(drain_due_));
+    drain_due_ -= static_cast<double>(share);
     for (std::size_t i = 0; i < sessions_.size() && share > 0; ++i) {
         Session& session = sessions_.at(i);
         if (session.has_ended()) continue;

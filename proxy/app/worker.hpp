@@ -68,6 +68,7 @@ class Worker final : private UpgradeSink {
     net::Clock::time_point heartbeat_due_{};
     bool is_draining_ = false;
     net::Clock::time_point drain_ends_{};
+    double drain_due_ = 1;  // clients to close by now; the first one at once
     std::function<void()> drained_;
     net::MemberHook<&Worker::on_heartbeat> heartbeat_{*this};
     net::MemberHook<&Worker::on_drain_step> drain_step_{*this};

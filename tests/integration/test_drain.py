@@ -1,0 +1,143 @@
+"""A proxy that is told to stop: how its clients leave, and that it ends in time whatever the others do."""
+import asyncio
+import signal
+import time
+import unittest
+
+from support.environment import scaled
+from support.processes import wait_until
+from support.scenario import Scenario
+
+
+class Drain(Scenario):
+    def window(self, seconds):
+        """A drain_timeout, and how many seconds it is."""
+        return f"{int(scaled(seconds) * 1000)}ms", scaled(seconds)
+
+    async def times_of_closes(self, proxy, clients):
+        """When each was closed, in seconds since the signal; all must be closed with 1012."""
+        async def end_of(client):
+            self.assertEqual(await self.closed(client, 20), (1012, "proxy restarting"))
+            return time.monotonic() - started
+        waiting = [asyncio.create_task(end_of(client)) for client in clients]
+        await asyncio.sleep(0)
+        started = time.monotonic()
+        proxy.signal(signal.SIGTERM)
+        return sorted(await asyncio.gather(*waiting))
+
+    def expect_even(self, times, window):
+        """Spread over the window: no third of it has much more than a third of them, and the last one leaves late in it."""
+        for third in range(3):
+            share = sum(third / 3 <= at / window < (third + 1) / 3 for at in times) / len(times)
+            self.assertLess(share, 0.6, times)
+        self.assertGreater(times[-1], window / 2)
+        self.assertLess(times[-1], window + scaled(2))
+
+    async def test_200_clients_leave_evenly_over_two_seconds(self):
+        drain_timeout, window = self.window(2)
+        proxy = self.proxy(self.app(), drain_timeout=drain_timeout)
+        clients = [await self.connect(proxy.url()) for _ in range(200)]
+        await self.command(clients[-1], "whoami")
+        self.expect_even(await self.times_of_closes(proxy, clients), window)
+        self.assertEqual(proxy.wait(), 0)
+
+    async def test_few_clients_leave_evenly_too(self):
+        drain_timeout, window = self.window(3)
+        proxy = self.proxy(self.app(), drain_timeout=drain_timeout)
+        clients = [await self.connect(proxy.url()) for _ in range(24)]
+        await self.command(clients[-1], "whoami")
+        self.expect_even(await self.times_of_closes(proxy, clients), window)
+        self.assertEqual(proxy.wait(), 0)
+
+    async def test_without_clients_there_is_nothing_to_wait_for(self):
+        proxy = self.proxy(self.app(), drain_timeout="10m")
+        started = time.monotonic()
+        self.assertEqual(proxy.stop(), 0)
+        self.assertLess(time.monotonic() - started, scaled(5))
+
+    async def test_a_drain_of_no_time_closes_all_at_once(self):
+        proxy = self.proxy(self.app(), drain_timeout="0s")
+        clients = [await self.connect(proxy.url()) for _ in range(50)]
+        self.assertLess((await self.times_of_closes(proxy, clients))[-1], scaled(3))
+        self.assertEqual(proxy.wait(), 0)
+
+    async def test_clients_that_leave_by_themselves_hurry_nobody(self):
+        drain_timeout, window = self.window(2)
+        proxy = self.proxy(self.app(), drain_timeout=drain_timeout)
+        clients = [await self.connect(proxy.url()) for _ in range(60)]
+        await self.command(clients[-1], "whoami")
+        times = asyncio.create_task(self.times_of_closes(proxy, clients[20:]))
+        await asyncio.sleep(0.2)
+        for client in clients[:20]:
+            client.transport.abort()
+        self.expect_even(await times, window)
+        self.assertEqual(proxy.wait(), 0)
+
+
+class Stubborn(Scenario):
+    """Drains that others hold up. The bound is drain_timeout and the time for closes."""
+
+    async def stopped_app(self, **more):
+        app = self.app()
+        proxy = self.proxy(app, drain_timeout="500ms", timeouts={"close": "500ms"}, **more)
+        clients = [await self.connect(proxy.url()) for _ in range(50)]
+        await self.command(clients[-1], "whoami")
+        app.pause()
+        return proxy, clients
+
+    async def test_an_app_server_that_handles_nothing(self):
+        proxy, clients = await self.stopped_app()
+        for client in clients:  # so that something waits for it
+            await client.send("x" * 10000)
+        started = time.monotonic()
+        proxy.signal(signal.SIGTERM)
+        for client in clients:
+            self.assertEqual((await self.closed(client))[0], 1012)
+        self.assertEqual(proxy.wait(), 0)
+        self.assertLess(time.monotonic() - started, 1 + scaled(3))
+
+    async def test_an_app_server_whose_rings_are_full(self):
+        proxy, clients = await self.stopped_app(links={"ring": "16KiB"})
+
+        async def flood(client):
+            while True:
+                await client.send("x" * 10000)
+        floods = [asyncio.create_task(flood(client)) for client in clients]
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        proxy.signal(signal.SIGTERM)
+        for client, task in zip(clients, floods):
+            task.cancel()
+            await self.closed(client)
+        self.assertEqual(proxy.wait(), 0)
+        self.assertLess(time.monotonic() - started, 1 + scaled(5))
+
+    async def test_clients_that_do_not_answer_the_close(self):
+        proxy = self.proxy(self.app(), drain_timeout="500ms", timeouts={"close": "500ms"})
+        silent = [self.begin_upgrade(proxy) for _ in range(20)]
+        wait_until(lambda: proxy.metric("trunkline_connections") == 20, "they are there")
+        started = time.monotonic()
+        self.assertEqual(proxy.stop(), 0)
+        self.assertLess(time.monotonic() - started, 1 + scaled(3))
+        for client in silent:
+            data = b""
+            while piece := client.recv(4096):
+                data += piece
+            self.assertIn(b"\x88\x12\x03\xf4proxy restarting", data)
+
+    async def test_a_second_signal_ends_at_once_whatever_is_stuck(self):
+        app = self.app()
+        proxy = self.proxy(app, drain_timeout="10m", timeouts={"close": "10m"})
+        clients = [await self.connect(proxy.url()) for _ in range(5)]
+        await self.command(clients[-1], "whoami")
+        app.pause()
+        proxy.signal(signal.SIGTERM)
+        wait_until(lambda: proxy.admin("/readyz")[0] == 503, "the proxy drains")
+        started = time.monotonic()
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(proxy.wait(), 1)
+        self.assertLess(time.monotonic() - started, scaled(2))
+
+
+if __name__ == "__main__":
+    unittest.main()
