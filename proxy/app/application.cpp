@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "net/link/link_handshake.hpp"
@@ -82,8 +83,18 @@ void Application::run() {
         }
     });
     main_context.run();
-    workers_.clear();  // joins their threads
+    bool is_looking_up = false;
+    for (const auto& worker : workers_) {
+        worker->join();
+        is_looking_up = is_looking_up || worker->is_looking_up();
+    }
     log_info("stopped");
+    if (is_looking_up) {
+        // While a name server is away that may take a minute, and whoever stops us does not wait for so long.
+        flush_log();
+        std::_Exit(0);
+    }
+    workers_.clear();
 }
 
 }  // namespace trunkline::proxy

@@ -19,7 +19,8 @@ class Application {
     explicit Application(config::Settings settings);
     ~Application();
 
-    /// Serves until SIGTERM or SIGINT, then drains. Blocks.
+    /// Serves until SIGTERM or SIGINT, then drains. Blocks. Ends the process with exit code 0 itself if a name is still
+    /// being looked up then.
     void run();
 
   private:

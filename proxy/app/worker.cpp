@@ -43,8 +43,15 @@ Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, Worker
     }
 }
 
-Worker::~Worker() {
+Worker::~Worker() { join(); }
+
+void Worker::join() {
     if (thread_.joinable()) thread_.join();
+}
+
+bool Worker::is_looking_up() const {
+    return std::any_of(upstreams_.begin(), upstreams_.end(),
+                       [](const auto& upstream) { return upstream->is_looking_up(); });
 }
 
 std::vector<net::Endpoint> Worker::addresses() const {

@@ -43,6 +43,12 @@ class Worker final : private UpgradeSink {
     /// servers, ends the thread and calls `done` on it. Any thread, once.
     void drain(std::function<void()> done);
 
+    /// Waits for the end of its thread, that is of a drain.
+    void join();
+
+    /// Whether a name is being looked up. That cannot be cancelled, and the destructor would wait for it. After `join`.
+    bool is_looking_up() const;
+
     /// The addresses that are listened on, with the ports that were given where the settings said 0.
     std::vector<net::Endpoint> addresses() const;
 

@@ -217,6 +217,10 @@ void Upstream::publish() {
     home_.counters.upstream_board.publish(index_, std::move(snapshot));
 }
 
+bool Upstream::is_looking_up() const noexcept {
+    return std::any_of(configured_.begin(), configured_.end(), [](const auto& c) { return c->resolving; });
+}
+
 std::uint64_t Upstream::ring_bytes() const noexcept {
     std::uint64_t bytes = 0;
     for (const auto& app_server : app_servers_) bytes += app_server->ring_bytes();

@@ -44,6 +44,7 @@ class Upstream {
     /// The app server, other than `except`, that this epoch is linked as; null if none.
     const AppServer* find_epoch(protocol::Epoch epoch, const AppServer& except) const noexcept;
     void on_app_server_changed() { publish(); }
+    bool is_looking_up() const noexcept;
 
     Directory& directory() noexcept { return directory_; }
     UpstreamCounters& counters() noexcept { return home_.counters.upstream(index_); }
