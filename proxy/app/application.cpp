@@ -47,17 +47,22 @@ Application::Application(config::Settings settings)
         addresses.push_back(net::Endpoint::tcp(listener.host, listener.port));
     }
 
-    const WorkerShares shares{settings_, rules_, files_, admission_};
-    ProxyIdentity identity{settings_.proxy_id, random_epoch(), 0, settings_.workers};
     std::vector<const WorkerCounters*> seen;
-    for (; identity.worker < settings_.workers; ++identity.worker) {
+    for (unsigned i = 0; i < settings_.workers; ++i) {
         counters_.push_back(std::make_unique<WorkerCounters>(names));
         seen.push_back(counters_.back().get());
-        workers_.push_back(std::make_unique<Worker>(shares, identity, *counters_.back(), addresses));
-        addresses = workers_.front()->addresses();  // a port of 0 is one port for all of them
     }
     status_ = std::make_unique<ProxyStatus>(std::move(seen));
+    // Before the listeners: their port may be shared, so another proxy that runs by the same configuration is noticed
+    // here, and must not have given us clients by then.
     admin_ = std::make_unique<Admin>(settings_.admin, *status_);
+
+    const WorkerShares shares{settings_, rules_, files_, admission_};
+    ProxyIdentity identity{settings_.proxy_id, random_epoch(), 0, settings_.workers};
+    for (; identity.worker < settings_.workers; ++identity.worker) {
+        workers_.push_back(std::make_unique<Worker>(shares, identity, *counters_[identity.worker], addresses));
+        addresses = workers_.front()->addresses();  // a port of 0 is one port for all of them
+    }
 }
 
 Application::~Application() = default;

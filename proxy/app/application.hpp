@@ -29,9 +29,9 @@ class Application {
     const std::vector<std::shared_ptr<const StaticFiles>> files_;  // by route
     ConnectionLimits admission_;
     std::vector<std::unique_ptr<WorkerCounters>> counters_;
-    std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<ProxyStatus> status_;
     std::unique_ptr<Admin> admin_;
+    std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace trunkline::proxy

@@ -1,13 +1,16 @@
 """How programs start and end, and what their clients see of it."""
 import asyncio
 import signal
+import socket
 import subprocess
 import time
 import unittest
 
 from support.environment import BIN, scaled
+from support.ports import free_port
 from support.processes import wait_until
 from support.scenario import Scenario
+from support.yaml_text import to_yaml
 
 
 class Ends(Scenario):
@@ -141,6 +144,42 @@ class Starts(Scenario):
         version = self.trunkline("version")
         self.assertEqual(version.returncode, 0)
         self.assertRegex(version.stdout, r"\d+\.\d+\.\d+")
+
+    def run_with(self, **settings):
+        """What becomes of a proxy that must not start."""
+        path = self.directory / "run.yaml"
+        settings = {"listeners": [{"address": f"127.0.0.1:{free_port()}"}], "routes": [],
+                    "admin": {"address": f"127.0.0.1:{free_port()}"}, **settings}
+        path.write_text(to_yaml(settings) + "\n")
+        return self.trunkline("run", "--config", path)
+
+    async def test_an_address_that_cannot_be_had_is_exit_code_1_and_named(self):
+        with socket.create_server(("127.0.0.1", free_port())) as other:
+            taken = f"127.0.0.1:{other.getsockname()[1]}"
+            for settings in ({"listeners": [{"address": taken}]}, {"admin": {"address": taken}},
+                             {"listeners": [{"address": f"127.0.0.1:{free_port()}"}, {"address": taken}]}):
+                with self.subTest(settings):
+                    result = self.run_with(**settings)
+                    self.assertEqual(result.returncode, 1, result)
+                    self.assertRegex(result.stderr + result.stdout, f"cannot listen on [^\n]*{taken}[^\n]*in use")
+        result = self.run_with(listeners=[{"address": "192.0.2.1:8080"}])  # of documentation, nobody's
+        self.assertEqual(result.returncode, 1, result)
+        self.assertRegex(result.stderr + result.stdout, r"192\.0\.2\.1:8080")
+
+    async def test_a_second_proxy_by_the_same_configuration_costs_the_first_nothing(self):
+        proxy = self.proxy(self.app())
+        staying = await self.connect(proxy.url())
+        second = asyncio.create_task(asyncio.to_thread(self.trunkline, "run", "--config", proxy.config_path))
+        while not second.done():  # a new client is never given to the one that is about to end
+            client = await self.connect(proxy.url())
+            await client.send("served")
+            self.assertEqual(await self.receive(client), "served")
+            await client.close()
+        result = await second
+        self.assertEqual(result.returncode, 1, result)
+        self.assertIn(f"127.0.0.1:{proxy.admin_port}", result.stderr + result.stdout)
+        await staying.send("still here")
+        self.assertEqual(await self.receive(staying), "still here")
 
     async def test_set_and_environment_override_the_file(self):
         app = self.app()
