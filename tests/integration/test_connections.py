@@ -10,6 +10,7 @@ import unittest
 import websockets
 
 from support.environment import scaled
+from support import servers
 from support.scenario import Scenario
 
 
@@ -184,6 +185,29 @@ class Refusals(Scenario):
         client = await self.connect(self.proxy_.url("/ws"))
         await client.send("still here")
         self.assertEqual(await self.receive(client), "still here")
+
+
+class Addresses(Scenario):
+    """Nobody's word about a client's address is taken yet, so the app sees none of it, and the address that it sees is that of
+    whoever connected to the proxy."""
+    CLAIMS = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "example.com",
+              "x-forwarded-port": "443"}
+
+    async def expect_no_claim(self, url):
+        me = await self.command(await self.connect(url, extra_headers=self.CLAIMS), "whoami")
+        self.assertEqual([name for name, _ in me["headers"] if name.lower().startswith("x-forwarded-")], [])
+        self.assertNotIn("203.0.113.9", json.dumps(me))
+        self.assertRegex(me["remote"], r"^127\.0\.0\.1:\d+$")
+
+    async def test_a_client_cannot_forge_where_it_comes_from(self):
+        await self.expect_no_claim(self.proxy(self.app()).url())
+
+    async def test_nor_can_it_through_a_balancer(self):
+        proxy = self.proxy(self.app())
+        for kind in (servers.Nginx, servers.HAProxy):
+            with self.subTest(kind.__name__):
+                balancer = self.balancer(kind, [proxy])
+                await self.expect_no_claim(balancer.url())
 
 
 class NoAppServer(Scenario):

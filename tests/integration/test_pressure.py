@@ -5,16 +5,17 @@ import time
 import unittest
 
 from support.environment import scaled
+from support.processes import wait_until
 from support.scenario import Scenario
 
 
 class Pressure(Scenario):
-    async def stalled_client(self, proxy):
+    async def stalled_client(self, proxy, path="/"):
         """A client that never reads again, with a small receive buffer."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", proxy.port))
-        client = await self.connect(proxy.url(), sock=sock, max_queue=1)
+        client = await self.connect(proxy.url(path), sock=sock, max_queue=1)
         client.transport.pause_reading()
         client.transport.resume_reading = lambda: None
         return client
@@ -33,6 +34,49 @@ class Pressure(Scenario):
         self.assertEqual(proxy.metric("trunkline_closes_total", reason="outbox_full"), 1)
         self.assertEqual(proxy.metric("trunkline_connections"), 199)
         del stalled
+
+    async def test_a_client_that_takes_nothing_is_closed_though_its_outbox_has_room(self):
+        proxy = self.proxy(self.app(), limits={"outbox": "64MiB"}, timeouts={"write_progress": "400ms"})
+        stalled, other = await self.stalled_client(proxy, "/?user=stalled"), await self.connect(proxy.url())
+        for _ in range(800):  # 8 MB: more than the sockets hold, much less than the outbox
+            await self.command(other, "user", user="stalled", text="." * 10000)
+        started = time.monotonic()
+        while proxy.metric("trunkline_closes_total", reason="write_stalled") == 0:
+            self.assertLess(time.monotonic() - started, scaled(10))
+            await other.send("beside it")
+            self.assertEqual(await self.receive(other), "beside it")
+        self.assertEqual(proxy.metric("trunkline_closes_total"), 1)
+        self.assertEqual(proxy.metric("trunkline_connections"), 1)
+        wait_until(lambda: proxy.metric("trunkline_queue_bytes", queue="outbox") == 0, "what waited for it is dropped")
+        stats = {"disconnects": 0}
+        while stats["disconnects"] == 0:
+            self.assertLess(time.monotonic() - started, scaled(10))
+            stats = await self.command(other, "stats")
+        self.assertEqual((stats["connections"], stats["last_end"]["by"], stats["last_end"]["reason"]),
+                         (1, "proxy", "client takes no data"))
+        del stalled
+
+    async def test_a_client_that_takes_a_little_now_and_then_is_not_closed(self):
+        proxy = self.proxy(self.app(), limits={"outbox": "64MiB"}, timeouts={"write_progress": f"{int(scaled(1500))}ms"})
+        slow = self.begin_upgrade(proxy, "/?user=slow")
+        other = await self.connect(proxy.url())
+        await self.command(other, "whoami")
+        slow.settimeout(scaled(10))
+        reading = asyncio.create_task(asyncio.to_thread(self.read_slowly, slow, 8_000_000, scaled(3)))
+        for _ in range(800):
+            await self.command(other, "user", user="slow", text="." * 10000)
+        await reading
+        self.assertEqual(proxy.metric("trunkline_closes_total"), 0)
+
+    def read_slowly(self, sock, size, seconds):
+        """A little at a time for so long, then the rest."""
+        started, taken = time.monotonic(), 0
+        while taken < size:
+            piece = sock.recv(100000)
+            self.assertTrue(piece, f"closed after {taken} bytes")
+            taken += len(piece)
+            if time.monotonic() - started < seconds:
+                time.sleep(0.1)
 
     async def test_a_stalled_app_server_beside_a_live_one(self):
         live, stuck = self.app("live"), self.app("stuck")

@@ -101,9 +101,16 @@ class TestApp {
             ++x_disconnects;
             x_last_end = {{"id", c.id()}, {"by", trunkline::to_string(d.by)}, {"code", d.code}, {"reason", d.reason}};
         });
+        x_server.on_ready([this] {
+            ++x_readies;
+            if (!x_when_ready.empty()) (void)x_server.to_all().send(x_when_ready);
+        });
         x_server.on_proxy_up([this](const trunkline::ProxyInfo&) { ++x_proxies_up; });
         x_server.on_proxy_lost([this](const trunkline::ProxyInfo&) { ++x_proxies_lost; });
     }
+
+    /// A broadcast for the moment of on_ready.
+    void send_when_ready(std::string text) { x_when_ready = std::move(text); }
 
     int run(const std::vector<std::string>& addresses) {
         for (const auto& address : addresses) {
@@ -230,6 +237,7 @@ class TestApp {
                     {"connections", x_server.connection_count()},
                     {"proxies_up", x_proxies_up.load()},
                     {"proxies_lost", x_proxies_lost.load()},
+                    {"readies", x_readies.load()},
                     {"last_end", x_last_end}});
         } else if (what == "join") {
             done(connection.join(group, completion(connection, command)));
@@ -324,7 +332,8 @@ class TestApp {
     }
 
     const std::string x_name;
-    std::atomic<std::uint64_t> x_connects{0}, x_disconnects{0}, x_proxies_up{0}, x_proxies_lost{0};
+    std::atomic<std::uint64_t> x_connects{0}, x_disconnects{0}, x_proxies_up{0}, x_proxies_lost{0}, x_readies{0};
+    std::string x_when_ready;
     json x_last_end;  // of the loop
     trunkline::AppServer x_server;
     Worker x_worker;  // ends before the server does
@@ -335,6 +344,7 @@ class TestApp {
 int main(int argc, char** argv) {
     trunkline::Options options;
     std::vector<std::string> addresses;
+    std::string when_ready;
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string_view option = argv[i];
         if (option == "--listen") {
@@ -345,6 +355,12 @@ int main(int argc, char** argv) {
         }
         if (option == "--link-key-file") {
             options.link_key_file = argv[i + 1];
+        }
+        if (option == "--warm-up") {
+            options.warm_up = milliseconds(std::atoi(argv[i + 1]));
+        }
+        if (option == "--when-ready") {
+            when_ready = argv[i + 1];
         }
         if (option == "--ring") {
             options.limits.ring = std::strtoull(argv[i + 1], nullptr, 10);
@@ -357,12 +373,13 @@ int main(int argc, char** argv) {
         std::fprintf(
             stderr,
             "usage: test_app --listen ADDRESS [--listen ADDRESS] [--name NAME] [--link-key-file FILE] [--ring BYTES] "
-            "[--window BYTES]\n");
+            "[--window BYTES] [--warm-up MILLISECONDS] [--when-ready TEXT]\n");
         return 64;
     }
     options.on_log = [](trunkline::LogLevel, std::string_view line) {
         std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
     };
     TestApp app(std::move(options));
+    app.send_when_ready(std::move(when_ready));
     return app.run(addresses);
 }
