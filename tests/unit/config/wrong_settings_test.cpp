@@ -65,6 +65,7 @@ TEST_CASE("wrong settings: what is no document", "[config][loader]") {
                      "a\0",
                      4),
          "t.yaml:1:1", "expected UTF-8 text"},
+        {"stray continuation", "\x80", "t.yaml:1:1", "not UTF-8"},
         {"cut inside a character", "# \xc3\xa9\xe2\x82", "t.yaml:1:4", "not UTF-8"},
         {"NUL", std::string("a: x\0y", 6), "t.yaml:1:5", "found a control character"},
         {"escape", "proxy_id: \x1b[31m\n", "t.yaml:1:11", "found a control character"},
