@@ -47,10 +47,6 @@ void ByteStream::defer_ack() noexcept {
     ::setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &kOff, sizeof kOff);
 }
 
-void ByteStream::shutdown_send() noexcept {
-    if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
-}
-
 void ByteStream::close() noexcept {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }

@@ -50,11 +50,8 @@ class ByteStream {
     /// more than the read (docs/benchmarks.md). Costs a system call; nothing on a socket that is not TCP.
     void defer_ack() noexcept;
 
-    /// No more will be written; what was written still goes out.
-    void shutdown_send() noexcept;
     void close() noexcept;
 
-    bool is_open() const noexcept { return fd_ >= 0; }
     int descriptor() const noexcept { return fd_; }
 
   private:

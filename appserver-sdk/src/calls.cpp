@@ -101,7 +101,7 @@ std::error_code Core::accept(const std::shared_ptr<ConnectionState>& state, Acce
 std::error_code Core::refuse(const std::shared_ptr<ConnectionState>& state, std::uint16_t code,
                              std::string_view reason) {
     const bool is_status = code >= 400 && code <= 499;
-    if (!is_status && !is_close_code(code)) return errc::bad_refusal;
+    if (!is_status && !protocol::websocket::may_be_sent(code)) return errc::bad_refusal;
     if (const auto error = check_reason(reason)) return error;
     auto expected = Phase::asking;
     if (!state->phase.compare_exchange_strong(expected, Phase::ended, std::memory_order_acq_rel)) {
@@ -113,7 +113,7 @@ std::error_code Core::refuse(const std::shared_ptr<ConnectionState>& state, std:
 
 std::error_code Core::close(const std::shared_ptr<ConnectionState>& state, std::uint16_t code,
                             std::string_view reason) {
-    if (!is_close_code(code)) return errc::bad_close_code;
+    if (!protocol::websocket::may_be_sent(code)) return errc::bad_close_code;
     if (const auto error = check_reason(reason)) return error;
     const Phase before = state->phase.exchange(Phase::ended, std::memory_order_acq_rel);
     if (before == Phase::ended) {

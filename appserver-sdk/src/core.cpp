@@ -9,6 +9,7 @@
 // After the one above, which has to come first.
 #include <boost/asio/signal_set.hpp>
 
+#include "net/resolve.hpp"
 #include "trunkline/protocol/link_key.hpp"
 
 namespace trunkline {
@@ -19,13 +20,6 @@ constexpr std::uint32_t kMaxWorkers = 1024;
 constexpr std::chrono::seconds kResumeMargin{5};  // resume window = app window + this
 constexpr std::chrono::seconds kDefaultResumeWindow{30};
 constexpr std::chrono::milliseconds kStopPoll{5};
-
-protocol::Epoch random_epoch() {
-    const std::string random = net::random_bytes(sizeof(std::uint64_t));
-    std::uint64_t value = 0;
-    for (const char c : random) value = value << 8 | static_cast<unsigned char>(c);
-    return protocol::Epoch{value};
-}
 
 std::string describe(const ProxyPeer& peer) {
     char epoch[17];
@@ -43,7 +37,7 @@ struct Core::Signals {
 Core::Core(Options options)
     : outgoing(options_.limits, [this] { loop_->post([this] { drain(); }); }),
       options_(std::move(options)),
-      epoch_(random_epoch()),
+      epoch_(net::random_epoch()),
       loop_(std::make_unique<net::Loop>()) {}
 
 Core::~Core() { shut_down(); }
@@ -72,14 +66,13 @@ Result<std::string> Core::listen(std::string_view address) {
     if (key_.empty()) {
         if (const auto ec = load_key()) return ec;
     }
-    auto where = net::Endpoint::parse(address);
-    if (where && where.value().host == "localhost") where.value().host = "127.0.0.1";
-    if (!where || !where.value().is_numeric()) return errc::bad_address;
-    const bool key_required = !where.value().is_local();
+    const auto parsed = net::Endpoint::parse(address);
+    const auto where = parsed ? net::resolve_without_lookup(parsed.value()) : std::nullopt;
+    if (!where) return errc::bad_address;
+    const bool key_required = !where->is_local();
     if (key_required && key_.empty()) return errc::link_key_required;
-    auto listener = LinkListener::open(*loop_, where.value(), [this, key_required](net::ByteStream stream) {
-        on_accepted(std::move(stream), key_required);
-    });
+    auto listener = LinkListener::open(
+        *loop_, *where, [this, key_required](net::ByteStream stream) { on_accepted(std::move(stream), key_required); });
     if (!listener) return listener.error();
     listeners_.push_back(std::move(listener).value());
     return listeners_.back()->address();

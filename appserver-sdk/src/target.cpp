@@ -22,7 +22,7 @@ std::string reason_with_code(std::uint16_t code, std::string_view reason) {
 }
 
 std::error_code check_close(std::uint16_t code, std::string_view reason) {
-    if (!is_close_code(code)) return errc::bad_close_code;
+    if (!protocol::websocket::may_be_sent(code)) return errc::bad_close_code;
     return check_reason(reason);
 }
 

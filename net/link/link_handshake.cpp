@@ -56,6 +56,12 @@ std::string random_bytes(std::size_t count) {
     return bytes;
 }
 
+protocol::Epoch random_epoch() {
+    std::uint64_t value = 0;
+    for (const char c : random_bytes(sizeof value)) value = value << 8 | static_cast<unsigned char>(c);
+    return protocol::Epoch{value};
+}
+
 std::string link_mac(const std::string& secret, char side, Bytes app_hello, Bytes proxy_hello) {
     std::string text(1, side);
     text.append(app_hello).append(proxy_hello);

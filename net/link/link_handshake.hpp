@@ -83,6 +83,8 @@ class AppHandshake final : public LinkHandshake {
 
 /// `count` bytes from the system's random source. Throws std::runtime_error if it fails.
 std::string random_bytes(std::size_t count);
+/// An epoch that no other run of any program has.
+protocol::Epoch random_epoch();
 
 /// HMAC-SHA256 over side ('p' or 'a'), the app's hello as sent and the proxy's hello without its mac.
 std::string link_mac(const std::string& secret, char side, protocol::Bytes app_hello, protocol::Bytes proxy_hello);

@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
-#include <cstring>
 
 #include "net/link/link_handshake.hpp"
 #include "proxy/app/signals.hpp"
@@ -24,13 +23,6 @@ void raise_open_files_limit() {
 config::Settings prepared(config::Settings settings) {
     raise_open_files_limit();
     return settings;
-}
-
-protocol::Epoch random_epoch() {
-    const auto random = net::random_bytes(sizeof(std::uint64_t));
-    std::uint64_t epoch = 0;
-    std::memcpy(&epoch, random.data(), sizeof epoch);
-    return protocol::Epoch{epoch};
 }
 
 }  // namespace
@@ -58,7 +50,7 @@ Application::Application(config::Settings settings)
     admin_ = std::make_unique<Admin>(settings_.admin, *status_);
 
     const WorkerShares shares{settings_, rules_, files_, admission_};
-    ProxyIdentity identity{settings_.proxy_id, random_epoch(), 0, settings_.workers};
+    ProxyIdentity identity{settings_.proxy_id, net::random_epoch(), 0, settings_.workers};
     for (; identity.worker < settings_.workers; ++identity.worker) {
         workers_.push_back(std::make_unique<Worker>(shares, identity, *counters_[identity.worker], addresses));
         addresses = workers_.front()->addresses();  // a port of 0 is one port for all of them

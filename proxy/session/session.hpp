@@ -88,10 +88,8 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     /// The lane has room again: what waited for it goes on.
     void on_lane_room();
 
-    protocol::Chan chan() const noexcept { return binding_.chan; }
     bool has_ended() const noexcept { return state_ == State::closing || state_ == State::closed; }
     bool is_on(const PoolLane& lane) const noexcept { return binding_.lane == &lane; }
-    Upstream& upstream() const noexcept { return upstream_; }
     const config::RouteSettings& route() const noexcept { return route_; }
 
   private:

@@ -50,9 +50,6 @@ class ChanTable {
     /// How many chans are open.
     std::size_t size() const noexcept { return size_; }
 
-    /// The highest chan opened so far; 0 for none.
-    std::uint64_t highest() const noexcept { return next_ - 1; }
-
     /// Pages in memory.
     std::size_t pages() const noexcept {
         return static_cast<std::size_t>(

@@ -30,7 +30,6 @@ TEST_CASE("ChanTable: finds what is open and nothing else", "[proxy][chan]") {
         REQUIRE(table.find(Chan{probe}) == (it == open.end() ? nullptr : it->second));
         REQUIRE(table.size() == open.size());
     }
-    CHECK(table.highest() == highest);
     std::size_t seen = 0;
     table.for_each([&](int&) { ++seen; });
     CHECK(seen == open.size());
