@@ -10,7 +10,7 @@
 
 namespace trunkline::net {
 
-/// Dials one address at a time, for a link's dialler. On its loop's thread. It has no deadline of its own: a wheel
+/// Dials one address at a time, for whoever dials a link. On its loop's thread. It has no deadline of its own: a wheel
 /// entry calls `cancel`.
 class Connector {
   public:

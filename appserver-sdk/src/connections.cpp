@@ -72,9 +72,7 @@ void Core::apply_pause(const std::shared_ptr<ConnectionState>& state) {
     if (state->parked_end) return;  // the client has left: the rest is handed out, and then its end
     state->is_paused = wanted;
     if (LaneSlot* slot = slot_of(*state)) {
-        protocol::Buffer frame;
-        protocol::append(frame, protocol::Pause{state->chan, wanted});
-        slot->pool.append_control(*slot, frame);
+        slot->pool.append_pause(*slot, state);
     }
     if (!wanted) unpark_later(state);
 }

@@ -61,15 +61,7 @@ void Pool::on_progress(LaneSlot& slot) {
     slot.released += released;
     slot.budget.used_bytes.fetch_sub(released, std::memory_order_relaxed);
 
-    slot.budget.owes.store(false, std::memory_order_relaxed);
-    while (!slot.owed.empty() && has_reserve(slot.budget, core_.limits(), slot.owed.front().size())) {
-        const std::string frame = std::move(slot.owed.front());
-        slot.owed.pop_front();
-        slot.budget.used_bytes.fetch_add(frame.size(), std::memory_order_relaxed);
-        append(slot, frame);
-    }
-    slot.budget.owes.store(!slot.owed.empty(), std::memory_order_relaxed);
-
+    pay(slot);
     slot.full_since.reset();
     if (!slot.lane.has_room()) slot.full_since = core_.loop().now();
     go_on(slot);
@@ -97,14 +89,40 @@ void Pool::append(LaneSlot& slot, std::string_view frame) {
     }
 }
 
+bool Pool::append_if_reserve(LaneSlot& slot, std::string_view frame) {
+    if (!has_reserve(slot.budget, core_.limits(), frame.size())) return false;
+    slot.budget.used_bytes.fetch_add(frame.size(), std::memory_order_relaxed);
+    append(slot, frame);
+    return true;
+}
+
 void Pool::append_control(LaneSlot& slot, std::string_view frame) {
-    if (slot.owed.empty() && has_reserve(slot.budget, core_.limits(), frame.size())) {
-        slot.budget.used_bytes.fetch_add(frame.size(), std::memory_order_relaxed);
-        append(slot, frame);
-        return;
-    }
+    if (append_if_reserve(slot, frame)) return;
     slot.owed.emplace_back(frame);
     slot.budget.owes.store(true, std::memory_order_relaxed);
+}
+
+void Pool::append_pause(LaneSlot& slot, const std::shared_ptr<ConnectionState>& state) {
+    if (state->owes_pause) return;
+    protocol::Buffer frame;
+    protocol::append(frame, protocol::Pause{state->chan, state->is_paused});
+    if (append_if_reserve(slot, frame)) return;
+    state->owes_pause = true;
+    slot.owed_pauses.push_back(state);
+    slot.budget.owes.store(true, std::memory_order_relaxed);
+}
+
+/// Sends what is owed, as far as the reserve goes.
+void Pool::pay(LaneSlot& slot) {
+    slot.budget.owes.store(false, std::memory_order_relaxed);
+    while (!slot.owed.empty() && append_if_reserve(slot, slot.owed.front())) slot.owed.pop_front();
+    if (slot.owed.empty()) {
+        for (const auto& state : std::exchange(slot.owed_pauses, {})) {
+            state->owes_pause = false;
+            if (state->pool != nullptr) append_pause(slot, state);
+        }
+    }
+    if (!slot.owed.empty()) slot.budget.owes.store(true, std::memory_order_relaxed);
 }
 
 void Pool::end(protocol::ByeCode code, std::string_view why) {

@@ -32,12 +32,13 @@ struct LaneSlot {
     const std::uint32_t index;
     LaneBudget& budget;
     protocol::Lane lane;
-    IncomingLink* link = nullptr;                           ///< set from Attach on; null before
-    std::uint64_t released = 0;                             ///< peer_handled() as last taken off the budget
-    std::uint64_t highest_opened = 0;                       ///< chan
-    std::optional<net::Clock::time_point> full_since;       ///< or the last acknowledgement while full
-    std::deque<std::string> owed;                           ///< control frames beyond the reserve, in order
-    std::vector<std::shared_ptr<ConnectionState>> waiting;  ///< for room: to call back, or to go on unparking
+    IncomingLink* link = nullptr;                               ///< set from Attach on; null before
+    std::uint64_t released = 0;                                 ///< peer_handled() as last taken off the budget
+    std::uint64_t highest_opened = 0;                           ///< chan
+    std::optional<net::Clock::time_point> full_since;           ///< or the last acknowledgement while full
+    std::deque<std::string> owed;                               ///< control frames beyond the reserve, in order
+    std::vector<std::shared_ptr<ConnectionState>> owed_pauses;  ///< whose Pause waits behind those, each once
+    std::vector<std::shared_ptr<ConnectionState>> waiting;      ///< for room: to call back, or to go on unparking
 };
 
 /// The lanes between one worker of a proxy and this app server. It is up when all its lanes are attached, and ends
@@ -70,6 +71,8 @@ class Pool final : public net::TurnHook {
     void append(LaneSlot& slot, std::string_view frame);
     /// Appends a control frame; beyond the reserve it is owed, and written before anything else when there is room.
     void append_control(LaneSlot& slot, std::string_view frame);
+    /// Tells the proxy whether the connection is paused: now, or once, as it is then, when there is room.
+    void append_pause(LaneSlot& slot, const std::shared_ptr<ConnectionState>& state);
 
     /// Ends it at the proxy (a Bye on each link) and here. Nothing happens if it has ended.
     void end(protocol::ByeCode code, std::string_view why);
@@ -82,6 +85,8 @@ class Pool final : public net::TurnHook {
 
     void on_turn_end() override {}
     void on_progress(LaneSlot& slot);
+    bool append_if_reserve(LaneSlot& slot, std::string_view frame);
+    void pay(LaneSlot& slot);
 
     Core& core_;
     ProxyPeer& peer_;

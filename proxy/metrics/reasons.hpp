@@ -24,7 +24,7 @@ enum class RefuseReason : std::uint8_t {
     app_server_lost,     ///< 503: `ask`: it went away before it answered
     draining,            ///< 503
     client_gone,         ///< the client left before it was answered
-    internal_error,      ///< 500: a fault of ours
+    internal_error,      ///< 503, or no answer: a fault of ours
 };
 inline constexpr std::size_t kRefuseReasonCount = static_cast<std::size_t>(RefuseReason::internal_error) + 1;
 

@@ -84,7 +84,7 @@ class Connection {
     std::string_view header(std::string_view name) const noexcept;
     /// The client's address, as `address:port`.
     std::string_view remote_address() const noexcept;
-    /// The path of the request, as the client sent it.
+    /// The path of the request, with its percent-escapes decoded, as routes are matched on it.
     std::string_view path() const noexcept;
     /// The value of `{name}` in the route's path, or empty.
     std::string_view path_parameter(std::string_view name) const noexcept;
