@@ -20,6 +20,9 @@ std::size_t frame_length(std::string_view bytes) {
     return header + length;
 }
 
+/// Whether a message begins here, not a control frame (RFC 6455 §5.5) or an HTTP answer, whose H looks like one.
+bool is_message(std::string_view bytes) { return (static_cast<unsigned char>(bytes.front()) & 0x0f) < 8; }
+
 }  // namespace
 
 void Outbox::append(std::string_view head, std::string_view payload) {
@@ -86,27 +89,28 @@ void Outbox::append_answer(std::string_view answer) {
     bytes_ += answer.size();
 }
 
-std::size_t Outbox::frames() const {
+std::size_t Outbox::messages() const {
     std::size_t count = 0;
     std::size_t own = own_begin_;
     for (std::size_t i = first_; i < segments_.size(); ++i) {
         const bool is_begun = i == first_ && begun_ != 0;
         if (!segments_[i].shared.empty()) {
-            ++count;
+            if (is_message(segments_[i].shared.view())) ++count;
             continue;
         }
         const auto bytes = bytes_of(i, own);
         own += bytes.size();
         for (std::size_t at = 0; at < bytes.size();) {
-            at += frame_length(bytes.substr(at));
-            if (!is_begun || at > begun_) ++count;
+            const auto frame = bytes.substr(at);
+            at += frame_length(frame);
+            if ((!is_begun || at > begun_) && is_message(frame)) ++count;
         }
     }
     return count;
 }
 
 std::size_t Outbox::drop_unbegun() {
-    const std::size_t before = frames();
+    const std::size_t before = messages();
     if (begun_ == 0) {
         segments_.resize(first_);
         own_.resize(own_begin_);
@@ -125,7 +129,7 @@ std::size_t Outbox::drop_unbegun() {
     }
     bytes_ = begun.size - begun_;
     segments_.resize(first_ + 1);
-    return before - frames();
+    return before - messages();
 }
 
 void Outbox::reset() {

@@ -32,10 +32,10 @@ class Outbox {
     std::size_t gather(std::span<std::string_view> out) const noexcept;
     void written(std::size_t bytes);
 
-    /// How many frames wait, one that was written in part included. Walks over all of them.
-    std::size_t frames() const;
+    /// How many messages wait, one that was written in part included. Walks over all of them.
+    std::size_t messages() const;
 
-    /// Drops every frame of which no byte was written; returns how many those were.
+    /// Drops every frame of which no byte was written; returns how many messages those were.
     std::size_t drop_unbegun();
 
     /// Memory in use, in bytes, without what is shared.

@@ -138,7 +138,7 @@ void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
 void Session::finish() {
     if (outbox_) {
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(outbox_->bytes()));
-        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->frames());
+        home_.counters.drops(DropReason::outbox_discarded).add(outbox_->messages());
         home_.outboxes.give_back(std::move(outbox_));
     }
     state_ = State::closed;

@@ -86,6 +86,21 @@ TEST_CASE("Outbox: what was not begun can be dropped, a begun frame stays whole"
     CHECK(all_of(outbox) == rest + frame(3));
 }
 
+TEST_CASE("Outbox: counts messages, not what goes along with them", "[proxy][outbox]") {
+    Outbox outbox;
+    outbox.append_answer("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    outbox.append(std::string("\x89\0", 2), {});  // a ping
+    outbox.append(frame(10), {});
+    outbox.append(frame(300), {});
+    outbox.append(net::SharedBytes::copy_of(frame(5000)));
+    outbox.append(std::string("\x88\0", 2), {});  // a close
+    CHECK(outbox.messages() == 3);
+    outbox.written(36 + 2 + 12 + 1);  // one is out, one has begun
+    CHECK(outbox.messages() == 2);
+    CHECK(outbox.drop_unbegun() == 1);
+    CHECK(outbox.messages() == 1);
+}
+
 TEST_CASE("Outbox: an answer that is not a frame survives dropping once begun", "[proxy][outbox]") {
     Outbox outbox;
     outbox.append_answer("HTTP/1.1 101 Switching Protocols\r\n\r\n");
