@@ -20,8 +20,7 @@ ConnectionId ConnectionId::located(Epoch proxy, std::array<unsigned char, 16> ra
     ConnectionId id{random};
     const auto low = static_cast<std::uint32_t>(proxy);
     id.bytes[0] |= 0x80;
-    for (int i = 0; i < 4; ++i)
-        id.bytes[static_cast<std::size_t>(1 + i)] = static_cast<unsigned char>(low >> (24 - 8 * i));
+    for (std::size_t i = 0; i < 4; ++i) id.bytes[1 + i] = static_cast<unsigned char>(low >> (24 - 8 * i));
     return id;
 }
 
@@ -32,9 +31,9 @@ std::optional<ConnectionId> ConnectionId::parse(std::string_view text) noexcept 
     int count = 0;
     std::size_t out = 0;
     for (const char c : text) {
-        const int value = kValues[static_cast<unsigned char>(c)];
+        const signed char value = kValues[static_cast<unsigned char>(c)];
         if (value < 0) return std::nullopt;
-        bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xffff;
+        bits = (bits << 6 | static_cast<unsigned char>(value)) & 0xffff;
         count += 6;
         if (count >= 8) {
             count -= 8;

@@ -139,7 +139,7 @@ void Reader::skip() noexcept {
         if (at_ == end_) return fail(errc::truncated);
         const auto kind = lead();
         std::uint64_t children = 0;
-        if (kind < kFixMap || kind >= kNegativeFixInt)
+        if (kind < kFixMap || kind >= kNegativeFixInt || kind == kNil || kind == kFalse || kind == kTrue)
             ++at_;
         else if (kind < kFixArray || kind == kMap16 || kind == kMap32)
             children = 2 * std::uint64_t{map()};
@@ -147,8 +147,6 @@ void Reader::skip() noexcept {
             children = array();
         else if (kind < kNil || (kind >= kStr8 && kind <= kStr32))
             str();
-        else if (kind == kNil || kind == kFalse || kind == kTrue)
-            ++at_;
         else if (kind >= kBin8 && kind <= kBin32)
             bin();
         else if (kind >= kExt8 && kind <= kExt32)
