@@ -29,6 +29,9 @@ std::error_code Core::send(Addressees to, std::string_view frame, std::int32_t r
         return outgoing.submit(std::move(call), frame);
     }
     if (has_finished_) return errc::closed;
+    if (to.connection && !to.connection->is_answered && to.connection->phase.load() != Phase::ended) {
+        return errc::not_accepted;  // or accepted just now by another thread: that is on its way here, and goes first
+    }
     const auto error = reserve(
         to, outgoing.pools(), frame.size(), request != 0, limits(),
         [&](const PoolBudget& pool, std::size_t lane) { return has_reserve(pool.lane[lane], limits(), frame.size()); });
@@ -84,18 +87,10 @@ std::error_code Core::accept(const std::shared_ptr<ConnectionState>& state, Acce
         state->accepted_subprotocol = std::move(acceptance.subprotocol);
         state->has_accepted_names.store(true, std::memory_order_release);
     }
-    auto expected = Phase::asking;
-    if (!state->phase.compare_exchange_strong(expected, Phase::open, std::memory_order_acq_rel)) {
-        return expected == Phase::open ? errc::already_answered : errc::closed;
-    }
-    if (is_on_loop()) {
-        apply_accept(state, frame);
-        return {};
-    }
-    Call call;
-    call.what = Call::What::accept;
-    call.to.connection = state;
-    return outgoing.submit_control(std::move(call), frame);
+    if (!is_on_loop()) return outgoing.submit_accept(state, frame);
+    if (const auto error = open_phase(*state)) return error;
+    apply_accept(state, frame);
+    return {};
 }
 
 std::error_code Core::refuse(const std::shared_ptr<ConnectionState>& state, std::uint16_t code,
@@ -118,7 +113,8 @@ std::error_code Core::close(const std::shared_ptr<ConnectionState>& state, std::
     const Phase before = state->phase.exchange(Phase::ended, std::memory_order_acq_rel);
     if (before == Phase::ended) {
         // If its client left while it was paused, nobody wants the messages before its end any more.
-        if (state->wants_pause.load(std::memory_order_relaxed)) end_by_app(state, code, {});
+        if (state->wants_pause.load(std::memory_order_relaxed))
+            end_by_app(state, code, {ClosedBy::app, code, std::string(reason)});
         return errc::closed;
     }
     const std::uint16_t wire_code = before == Phase::asking && state->asks ? 403 : code;

@@ -37,6 +37,7 @@ void Core::apply_accept(const std::shared_ptr<ConnectionState>& state, std::stri
     if (!frame.empty()) slot->pool.append_control(*slot, frame);
     apply_pause(state);
     if (!state->parked.empty()) unpark_later(state);
+    if (!state->writable_waiters.empty()) defer([this, state] { check_writable(state); });
 }
 
 // --- Messages ---
@@ -132,7 +133,8 @@ void Core::check_writable(const std::shared_ptr<ConnectionState>& state) {
             guarded("a writable callback", [&] { (*next)(errc::closed); });
             continue;
         }
-        if (state->backlogged.load(std::memory_order_relaxed)) break;  // on_backlog comes back to this
+        // The answer, or on_backlog, comes back to this.
+        if (!state->is_answered || state->backlogged.load(std::memory_order_relaxed)) break;
         if (!has_room(*slot)) {
             wait_for_room(state, *slot);
             break;

@@ -20,11 +20,23 @@ constexpr std::uint32_t kMaxWorkers = 1024;
 constexpr std::chrono::seconds kResumeMargin{5};  // resume window = app window + this
 constexpr std::chrono::seconds kDefaultResumeWindow{30};
 constexpr std::chrono::milliseconds kStopPoll{5};
+constexpr std::ptrdiff_t kMaxHandshakes = 1024;  // links that have not attached a lane yet
 
 std::string describe(const ProxyPeer& peer) {
     char epoch[17];
     std::snprintf(epoch, sizeof epoch, "%016llx", static_cast<unsigned long long>(peer.epoch()));
     return "proxy " + *peer.id() + " (epoch " + epoch + ")";
+}
+
+/// `options` with limits that can work.
+Options workable(Options options) {
+    constexpr std::uint64_t kLeastRing = 4 << 10;
+    Limits& limits = options.limits;
+    limits.ring = std::max(limits.ring, kLeastRing);
+    limits.window = std::max(limits.window, kLeastRing);
+    limits.max_frame = std::clamp(limits.max_frame, protocol::kLeastMaxFrame, protocol::kMaxFrameLength);
+    limits.open_requests_per_lane = std::clamp(limits.open_requests_per_lane, 1u, protocol::kMaxOpenRequests);
+    return options;
 }
 
 }  // namespace
@@ -36,7 +48,7 @@ struct Core::Signals {
 
 Core::Core(Options options)
     : outgoing(options_.limits, [this] { loop_->post([this] { drain(); }); }),
-      options_(std::move(options)),
+      options_(workable(std::move(options))),
       epoch_(net::random_epoch()),
       loop_(std::make_unique<net::Loop>()) {}
 
@@ -179,6 +191,11 @@ protocol::LaneSettings Core::lane_settings() const {
 }
 
 void Core::on_accepted(net::ByteStream stream, bool key_required) {
+    // Whoever connects and says nothing holds a place until its handshake times out; that must not be every descriptor.
+    const auto is_unattached = [](const auto& entry) { return !entry.second->is_attached(); };
+    if (std::count_if(links_.begin(), links_.end(), is_unattached) >= kMaxHandshakes) {
+        return log(LogLevel::warning, "a link was turned away: too many have begun and not attached a lane");
+    }
     auto link = std::make_unique<IncomingLink>(*this, std::move(stream), key_required);
     IncomingLink& started = *link;
     links_.emplace(link.get(), std::move(link));

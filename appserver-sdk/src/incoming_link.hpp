@@ -24,6 +24,8 @@ class IncomingLink final : public net::LinkOwner, public net::TurnHook {
 
     void start() { link_->start(); }
     void touch() { link_->touch(); }
+    /// Whether its handshake is done and it carries a lane.
+    bool is_attached() const noexcept { return link_->is_attached(); }
     /// Writes what its lane still has, as far as the socket takes it, and ends without telling the lane.
     void close();
 

@@ -8,13 +8,14 @@ namespace trunkline {
 namespace {
 
 constexpr std::chrono::milliseconds kRetry{100};  // after accept failed for want of descriptors or memory
+constexpr int kMaxBatch = 64;                     // then others on the loop come first
 
 }  // namespace
 
 LinkListener::LinkListener(net::Loop& loop, net::ListenSocket socket, OnAccepted on_accepted)
-    : socket_(std::move(socket)),
+    : loop_(loop),
+      socket_(std::move(socket)),
       readable_(loop.executor(), socket_.fd()),
-      retry_(loop.executor()),
       on_accepted_(std::move(on_accepted)) {
     wait();
 }
@@ -35,23 +36,19 @@ void LinkListener::wait() {
 }
 
 void LinkListener::accept_all() {
-    while (true) {
+    for (int i = 0; i < kMaxBatch; ++i) {
         auto accepted = net::accept(socket_.fd());
         if (accepted) {
             on_accepted_(net::ByteStream(accepted.value().fd.release()));
         } else if (accepted.error() == boost::system::errc::operation_would_block) {
             return wait();
         } else {
-            return wait_a_moment();
+            return loop_.schedule(retry_, loop_.now() + kRetry);
         }
     }
+    wait();
 }
 
-void LinkListener::wait_a_moment() {
-    retry_.expires_after(kRetry);
-    retry_.async_wait([this](const boost::system::error_code& ec) {
-        if (!ec) wait();
-    });
-}
+void LinkListener::on_retry(net::Clock::time_point) { wait(); }
 
 }  // namespace trunkline

@@ -33,11 +33,12 @@ class LinkListener {
   private:
     void wait();
     void accept_all();
-    void wait_a_moment();
+    void on_retry(net::Clock::time_point now);
 
+    net::Loop& loop_;
     net::ListenSocket socket_;
     net::Descriptor readable_;  // the socket's descriptor, which it does not own
-    net::Timer retry_;
+    net::MemberHook<&LinkListener::on_retry> retry_{*this};
     const OnAccepted on_accepted_;
 };
 

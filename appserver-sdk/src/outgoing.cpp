@@ -23,6 +23,17 @@ std::error_code Outgoing::submit_control(Call call, std::string_view frame) {
     return {};
 }
 
+std::error_code Outgoing::submit_accept(const std::shared_ptr<ConnectionState>& state, std::string_view frame) {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return errc::closed;
+    if (const auto error = open_phase(*state)) return error;
+    Call call;
+    call.what = Call::What::accept;
+    call.to.connection = state;
+    push(std::move(call), frame);
+    return {};
+}
+
 void Outgoing::push(Call&& call, std::string_view frame) {
     call.frame_begin = waiting_.frames.size();
     call.frame_size = frame.size();

@@ -75,6 +75,10 @@ class Outgoing {
     /// Takes a call that needs no room; closed after `stop`.
     std::error_code submit_control(Call call, std::string_view frame = {});
 
+    /// Takes the acceptance of a connection, which is open from then on: nobody who sees that is in the queue before
+    /// it. Errors: closed, already_answered.
+    std::error_code submit_accept(const std::shared_ptr<ConnectionState>& state, std::string_view frame);
+
     /// Whether calls wait for the loop. A caller that knows of a call sees it here.
     bool has_pending() const noexcept { return pending_.load(std::memory_order_relaxed); }
 
@@ -139,6 +143,13 @@ inline std::error_code sendable(const ConnectionState& state) noexcept {
         case Phase::ended: break;
     }
     return errc::closed;
+}
+
+/// Moves a connection from asking to open: already_answered, or closed.
+inline std::error_code open_phase(ConnectionState& state) noexcept {
+    auto expected = Phase::asking;
+    if (state.phase.compare_exchange_strong(expected, Phase::open, std::memory_order_acq_rel)) return {};
+    return expected == Phase::open ? errc::already_answered : errc::closed;
 }
 
 /// Checks all lanes that `to` means, then takes room on all of them, or on none. `may_take(lane)` says whether one has

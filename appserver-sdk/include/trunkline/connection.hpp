@@ -24,7 +24,8 @@ class Core;
 /// Called on the loop, exactly once, with what a request came to. Never called if the request answered an error.
 using Completion = std::function<void(AckStatus)>;
 
-/// Called on the loop, exactly once: without an error when there is room, with `closed` when there never will be.
+/// Called on the loop, exactly once: without an error when there is room, with `closed` when there never will be. After
+/// the end of the app server there is no loop: then it is called at once, by the thread that asks.
 using WritableCallback = std::function<void(std::error_code)>;
 
 /// A header line, a claim or a path parameter of the client's request.

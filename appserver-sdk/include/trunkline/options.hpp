@@ -12,7 +12,8 @@ namespace trunkline {
 /// How much a line of the SDK's log matters.
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
-/// Bounds and deadlines of an app server; the defaults are those of SPEC.md "Defaults". Sizes are bytes.
+/// Bounds and deadlines of an app server; the defaults are those of SPEC.md "Defaults". Sizes are bytes. What cannot
+/// work (a ring of 0) is taken as the nearest that can.
 struct Limits {
     /// Received from one lane but not handled yet, at most. A proxy stops sending on that lane beyond it.
     std::uint64_t window = 1 << 20;
@@ -20,7 +21,7 @@ struct Limits {
     std::uint64_t ring = 4 << 20;
     /// Beyond a full ring, per lane: control frames, and what calls on the loop still send.
     std::uint64_t reserve = 256 << 10;
-    /// The longest frame taken from a proxy; it limits the client messages that routes may allow.
+    /// The longest frame taken from a proxy, at least 16 KiB; it limits the client messages that routes may allow.
     std::size_t max_frame = 16 << 20;
     /// Messages kept for one connection that is paused or not answered, with what keeping them costs. Whoever sends
     /// more is closed with 1013. The default is more than what can be under way of a client that its proxy does not
@@ -28,7 +29,7 @@ struct Limits {
     std::size_t parked_per_connection = 8 << 20;
     /// The same over all connections; the connection whose message does not fit any more is closed.
     std::size_t parked_in_all = 64 << 20;
-    /// Acknowledged requests that wait for one lane's answer; beyond it: `would_block`.
+    /// Acknowledged requests that wait for one lane's answer, at most 4096; beyond it: `would_block`.
     std::uint32_t open_requests_per_lane = 4096;
     /// From an accepted socket to a lane that is attached.
     std::chrono::milliseconds handshake_timeout{5'000};

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <mutex>
+#include <set>
 
 #include "tests/unit/appserver-sdk/running_server.hpp"
 
@@ -72,6 +74,44 @@ TEST_CASE("threads: a call on the loop comes behind the calls it knows of", "[ap
         CHECK(join.as<proto::JoinGroup>().group == "g" + std::to_string(i));
         const auto sent = proxy.expect<proto::GroupBroadcastData>(1);
         CHECK(sent.as<proto::GroupBroadcastData>().group == "g" + std::to_string(i));
+    }
+}
+
+TEST_CASE("threads: nothing passes the acceptance of a connection", "[appserver-sdk][threads]") {
+    constexpr std::uint32_t kConnections = 100;
+    std::mutex mutex;
+    std::vector<std::pair<Connection, Answer>> asked;
+    RunningServer app({}, [&](AppServer& server) {
+        server.on_connect([&](const Connection& connection, Answer answer) {
+            const std::lock_guard lock(mutex);
+            asked.emplace_back(connection, std::move(answer));
+        });
+    });
+    FakeProxy proxy(app.path(), 1);
+    proxy.link();
+    for (std::uint32_t chan = 1; chan <= kConnections; ++chan) proxy.open(chan);
+    REQUIRE(proxy.pump_until([&] {
+        const std::lock_guard lock(mutex);
+        return asked.size() == kConnections;
+    }));
+    // One thread accepts while two others try to send: from outside, and from the loop.
+    for (auto& [connection, answer] : asked) {
+        const auto send_when_open = [&c = connection] {
+            while (c.send("x") == errc::not_accepted) std::this_thread::yield();
+        };
+        std::thread outside(send_when_open);
+        std::thread accepting([&a = answer] { CHECK(!a.accept({.user = "u", .groups = {}, .subprotocol = {}})); });
+        app.on_loop([&] {
+            for (int i = 0; i < 1000 && connection.send("x") == errc::not_accepted; ++i) std::this_thread::yield();
+        });
+        accepting.join();
+        outside.join();
+    }
+    std::set<proto::Chan> accepted;
+    while (accepted.size() < kConnections) {
+        const auto frame = proxy.next();
+        if (frame.type() == proto::Accept::kType) accepted.insert(frame.as<proto::Accept>().chan);
+        if (frame.type() == proto::Data::kType) REQUIRE(accepted.count(frame.as<proto::Data>().chan) == 1);
     }
 }
 
