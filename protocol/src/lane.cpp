@@ -118,6 +118,22 @@ void Lane::written(std::size_t bytes) {
     sent_ += bytes;
 }
 
+std::size_t Lane::held_frames(std::uint32_t type) const {
+    constexpr std::size_t kEnough = 16;  // a length, an array's head, a type
+    std::size_t count = 0;
+    for (auto frame = ring_.begin(); frame < ring_.end(); frame = ring_.next_frame(frame)) {
+        std::array<Bytes, 2> views;
+        const auto n = ring_.gather(frame, std::min<std::uint64_t>(frame + kEnough, ring_.end()), views);
+        std::string head;
+        for (std::size_t i = 0; i < n; ++i) head += views[i];
+        const auto length = read_length(head, kMaxFrameLength);
+        if (!length || !length.value()) continue;
+        const auto found = peek_type(Bytes(head).substr(length.value()->prefix));
+        if (found && found.value() == type) ++count;
+    }
+    return count;
+}
+
 // --- In ---
 
 void Lane::wait(Bytes frame) {
@@ -137,7 +153,7 @@ void Lane::on_handled(std::size_t bytes, TimePoint now) noexcept {
 
 bool Lane::ack_due(TimePoint now) const noexcept {
     if (!attached_) return false;
-    if (handled_ - acked_ >= kAckEvery) return true;
+    if (handled_ - acked_ >= std::min(kAckEvery, settings_.window_bytes / 4)) return true;
     const auto deadline = ack_deadline();
     return deadline && *deadline <= now;
 }

@@ -32,12 +32,6 @@ std::uint64_t Ring::next_frame(std::uint64_t frame) const noexcept {
     }
 }
 
-std::size_t Ring::frames() const noexcept {
-    std::size_t count = 0;
-    for (auto frame = begin_; frame < end_; frame = next_frame(frame)) ++count;
-    return count;
-}
-
 bool Ring::release(std::uint64_t offset) noexcept {
     if (offset < begin_ || offset > end_) return false;
     auto boundary = begin_;

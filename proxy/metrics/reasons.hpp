@@ -36,7 +36,7 @@ enum class DropReason : std::uint8_t {
     unknown_frame,       ///< a sequenced frame of a type this release does not know
     client_closing,      ///< for a client whose close is under way, or from one
     outbox_discarded,    ///< waited in an outbox when its client went away
-    app_server_lost,     ///< waited in the ring of a pool that ended
+    app_server_lost,     ///< in the ring of a pool that ended, not acknowledged: it may have been handled or not
     too_large,           ///< beyond the frame limit of the other side
 };
 inline constexpr std::size_t kDropReasonCount = static_cast<std::size_t>(DropReason::too_large) + 1;

@@ -132,7 +132,12 @@ void Session::on_ready(std::uint32_t events) {
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         readable_ = true;
         hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-        if (paused_.is_paused() && (events & (EPOLLHUP | EPOLLERR))) return close(CloseReason::client_reset);
+        if (state_ == State::open && paused_.is_paused()) {
+            if (events & (EPOLLHUP | EPOLLERR)) return close(CloseReason::client_reset);
+            // The end of the client's stream is behind what nobody reads. If it was closed, and not only shut for
+            // sending, what we send now is answered with a reset.
+            if ((events & EPOLLRDHUP) && !outbox_) send_ping();
+        }
         read();
     }
 }

@@ -28,7 +28,6 @@ bool Session::make_room(std::size_t bytes) {
     flush();  // much may have come in this turn for a client that keeps up
     if (state_ != State::open) return false;
     if (!outbox_ || outbox_->bytes() + bytes <= limit) return true;
-    home_.counters.drops(DropReason::outbox_discarded).add();  // this one; what waits is counted when it goes
     close(CloseReason::outbox_full);
     return false;
 }
@@ -53,7 +52,7 @@ void Session::deliver(PayloadKind kind, Bytes payload) {
         home_.counters.drops(DropReason::client_closing).add();
         return;
     }
-    if (!make_room(payload.size())) return;
+    if (!make_room(payload.size())) return home_.counters.drops(DropReason::outbox_discarded).add();
     char header[websocket::kMaxServerHeader];
     const auto opcode = kind == PayloadKind::text ? websocket::Opcode::text : websocket::Opcode::binary;
     const std::size_t n = websocket::write_header(header, opcode, payload.size());
@@ -70,7 +69,7 @@ void Session::deliver(const net::SharedBytes& frame, std::size_t payload_bytes) 
         home_.counters.drops(DropReason::client_closing).add();
         return;
     }
-    if (!make_room(frame.size())) return;
+    if (!make_room(frame.size())) return home_.counters.drops(DropReason::outbox_discarded).add();
     Outbox& out = outbox();
     const std::size_t before = out.bytes();
     out.append(frame);

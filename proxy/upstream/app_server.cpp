@@ -53,6 +53,10 @@ void AppServer::on_redial(net::Clock::time_point) {
 
 std::string AppServer::check(const protocol::Hello& app) {
     const std::string name = app.name.empty() ? settings_.address.to_string() : app.name;
+    if (app.max_frame != 0 && app.max_frame < protocol::kLeastMaxFrame) {
+        return misfit_ = "it takes frames of at most " + std::to_string(app.max_frame) + " bytes, which is less than " +
+                         std::to_string(protocol::kLeastMaxFrame) + ", what one Open may need";
+    }
     if (const AppServer* other = upstream_.find_epoch(app.epoch, *this)) {
         return misfit_ = "the same app server is linked as " + other->address().to_string();
     }

@@ -13,11 +13,9 @@ using protocol::Bytes;
 
 namespace {
 
-// An app server has at most 4,096 acknowledged requests open per lane; an answer is 13 bytes at the most.
+constexpr std::size_t kLongestAnswer = 13;
 constexpr std::size_t kReserveOfAnswers = 64 << 10;
-
-// An announcement of less than this says nothing sensible.
-constexpr std::uint64_t kLeastMaxFrame = 1024;
+static_assert(kReserveOfAnswers >= protocol::kMaxOpenRequests * kLongestAnswer);
 
 protocol::PoolId random_pool_id() {
     protocol::PoolId id;
@@ -105,7 +103,7 @@ void LanePool::on_connected(unsigned index, net::UniqueFd fd, const boost::syste
     attach.lanes = size();
     auto handshake = std::make_unique<net::ProxyHandshake>(
         settings_.hello, settings_.key, attach, lanes_[index]->linked.lane, [this](const protocol::Hello& app) {
-            if (app.max_frame >= kLeastMaxFrame) app_max_frame_ = std::min(app_max_frame_, app.max_frame);
+            if (app.max_frame != 0) app_max_frame_ = std::min(app_max_frame_, app.max_frame);
             return owner_.check(app);
         });
     lanes_[index]->linked.link =
@@ -188,7 +186,7 @@ std::size_t LanePool::end(ByeCode code, const std::string& why, CloseReason reas
     chans_.for_each([&](Session& session) { session.on_pool_ended(reason); });
     attached_ = 0;
     std::size_t unhandled = 0;
-    for (const auto& lane : lanes_) unhandled += lane->linked.lane.held_frames();
+    for (const auto& lane : lanes_) unhandled += lane->linked.lane.held_frames(protocol::Data::kType);
     return unhandled;
 }
 

@@ -238,17 +238,18 @@ std::optional<Opened> Upstream::open(Session& session, const UpgradeRequest& req
     if (!chosen) return std::nullopt;
     AppServer& app_server = *app_servers_[*chosen];
     const auto place = app_server.take_place();
-    const protocol::Chan chan = place.lane->pool().chans().add(session);
-    place.lane->highest_chan = static_cast<std::uint64_t>(chan);
-
-    const Opened opened{{place.lane, chan}, ids_.next(), place.key};
+    Opened opened{{place.lane, {}}, ids_.next(), place.key};
     const auto id = opened.id.text();
     const HeaderLists headers(request.headers);
     std::vector<protocol::StringMap::Entry> parameters;
     for (const auto& [name, value] : request.parameters) parameters.emplace_back(name, value);
 
+    // From here on the pool knows of the session, which must not be destroyed by an exception.
+    opened.binding.chan = place.lane->pool().chans().add(session);
+    place.lane->highest_chan = static_cast<std::uint64_t>(opened.binding.chan);
+
     protocol::Open open;
-    open.chan = chan;
+    open.chan = opened.binding.chan;
     open.attachment = 1;
     open.key = place.key;
     open.connection_id = {id.data(), id.size()};

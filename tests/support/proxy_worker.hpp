@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -7,7 +8,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 
+#include "net/listen_socket.hpp"
 #include "proxy/listener/upgrade_sink.hpp"
 #include "proxy/session/session.hpp"
 #include "proxy/session/session_table.hpp"
@@ -19,6 +23,21 @@ namespace trunkline::tests {
 inline std::string socket_path() {
     return (std::filesystem::temp_directory_path() / ("trunkline-test-" + std::to_string(::getpid()) + ".sock"))
         .string();
+}
+
+/// Both ends of a TCP connection, non-blocking: a Unix socket tells its peer's end in another way. The kernel keeps
+/// little in between, as with a client far away.
+inline std::pair<net::UniqueFd, net::UniqueFd> tcp_pair() {
+    const auto listener = net::ListenSocket::open(net::Endpoint::tcp("127.0.0.1", 0)).value();
+    const auto to = net::SocketAddress::of(listener.local()).value();
+    net::UniqueFd ours(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int little = 32 << 10;
+    ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    if (::connect(ours.get(), to.data(), to.length) != 0) throw std::system_error(errno, std::system_category());
+    ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+    net::UniqueFd theirs = std::move(net::accept(listener.fd()).value().fd);
+    ::setsockopt(theirs.get(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+    return {std::move(ours), std::move(theirs)};
 }
 
 /// A proxy worker without HTTP and threads, on the test's own loop: one upstream `test` with one app server, one route
@@ -40,12 +59,11 @@ class ProxyWorker {
         request.path = "/";
         auto session = std::make_unique<proxy::Session>(home_, upstream_, settings_.routes[0]);
         const auto opened = upstream_.open(*session, request, "127.0.0.1:1");
-        int ends[2];
-        if (!opened || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
-            return std::nullopt;
+        if (!opened) return std::nullopt;
+        auto [ours, theirs] = tcp_pair();
         sessions_.add(std::move(session))
-            .start({net::UniqueFd(ends[1]), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()}, *opened);
-        return net::UniqueFd(ends[0]);
+            .start({std::move(theirs), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()}, *opened);
+        return std::move(ours);
     }
 
     /// Runs the loop until `done()`, for ten seconds at the most.

@@ -55,14 +55,15 @@ class Lane {
     /// Whether a control frame of `bytes` fits the reserve, which begins where the ring is full or, if the last data
     /// frame went beyond that, behind it. `kept` bytes of it are left for others.
     bool has_reserve(std::size_t bytes, std::size_t kept = 0) const noexcept {
-        return ring_.end() + bytes + kept <= std::max(ring_.begin() + settings_.ring_bytes, data_end_) + settings_.reserve_bytes;
+        return ring_.end() + bytes + kept <=
+               std::max(ring_.begin() + settings_.ring_bytes, data_end_) + settings_.reserve_bytes;
     }
     /// Bytes that the ring takes before it is full; 0 when it is.
     std::uint64_t room() const noexcept { return has_room() ? settings_.ring_bytes - ring_.size() : 0; }
     /// Bytes encoded and not handled by the peer.
     std::uint64_t held_bytes() const noexcept { return ring_.size(); }
-    /// The same in frames; walks over all of them.
-    std::size_t held_frames() const noexcept { return ring_.frames(); }
+    /// The same in frames of that type; walks over all of them.
+    std::size_t held_frames(std::uint32_t type) const;
 
     /// Appends one whole sequenced frame, given in two parts. The caller has asked `has_room` or `has_reserve`.
     void append(Bytes head, Bytes payload = {});

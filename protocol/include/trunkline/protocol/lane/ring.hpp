@@ -32,9 +32,6 @@ class Ring {
     /// The first byte after the frame that begins at `frame`, which must be a frame boundary below `end()`.
     std::uint64_t next_frame(std::uint64_t frame) const noexcept;
 
-    /// How many frames it holds. Walks over all of them.
-    std::size_t frames() const noexcept;
-
     /// Drops all frames before `offset`. False, and nothing is dropped, if `offset` is no frame boundary of this ring.
     bool release(std::uint64_t offset) noexcept;
 
