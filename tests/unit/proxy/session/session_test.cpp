@@ -55,10 +55,13 @@ struct Fixture {
     bool ends() {
         return proxy.run_until([&] { return take(); });
     }
-    /// Lets the loop live so long, and says how often it woke.
+    /// Lets the loop live so long, but for as many turns as it needs to take what is there already, and says how often
+    /// it woke.
     int live(net::Clock::duration time) {
+        constexpr int kLeast = 8;
         int turns = 0;
-        for (const auto until = net::Clock::now() + time; net::Clock::now() < until; ++turns) proxy.loop().run_for(5ms);
+        for (const auto until = net::Clock::now() + time; net::Clock::now() < until || turns < kLeast; ++turns)
+            proxy.loop().run_for(5ms);
         return turns;
     }
     std::uint64_t closed(CloseReason why) { return proxy.counters().closes(why).value(); }
@@ -79,6 +82,21 @@ struct Fixture {
     std::string received;
 };
 
+/// Its client's upgrade waits for the app's answer.
+struct Asking : Fixture {
+    explicit Asking(std::chrono::milliseconds ask_timeout)
+        : Fixture([=](config::Settings& s) {
+              s.routes[0].ask = true;
+              s.routes[0].ask_timeout = ask_timeout;
+          }) {}
+
+    void expect_nothing_left() {
+        CHECK(proxy.run_until([&] { return proxy.sessions().size() == 0; }));
+        CHECK(handled.empty());
+        CHECK(proxy.counters().upstream(0).opens.value() == 0);
+    }
+};
+
 }  // namespace
 
 TEST_CASE("session: a message that does not end in time closes its client", "[proxy][session]") {
@@ -93,13 +111,14 @@ TEST_CASE("session: a message that does not end in time closes its client", "[pr
 
 TEST_CASE("session: each message has its own time", "[proxy][session]") {
     // Always one message under way, none of them for long.
-    Fixture f([](config::Settings& s) { s.timeouts.message = 200ms; });
+    Fixture f([](config::Settings& s) { s.timeouts.message = 1s; });
     f.send(client_frame('\x01', "0"));
-    for (int i = 0; i < 10; ++i) {
-        f.live(50ms);
+    std::size_t ended = 0;
+    for (const auto until = net::Clock::now() + 1500ms; net::Clock::now() < until; ++ended) {
+        f.live(20ms);
         f.send(client_frame('\x80', "end") + client_frame('\x01', "next"));
     }
-    CHECK(f.proxy.run_until([&] { return f.handled.size() == 10; }));
+    CHECK(f.proxy.run_until([&] { return f.handled.size() == ended; }));
     CHECK(f.closed(CloseReason::message_timeout) == 0);
     REQUIRE(f.ends());  // and the last one never ends
     CHECK(f.closed(CloseReason::message_timeout) == 1);
@@ -108,8 +127,8 @@ TEST_CASE("session: each message has its own time", "[proxy][session]") {
 TEST_CASE("session: only messages count against the idle timeout", "[proxy][session]") {
     const auto what = GENERATE(as<std::string>{}, "pings", "messages to the app", "messages to the client");
     CAPTURE(what);
-    Fixture f([](config::Settings& s) { s.routes[0].idle_timeout = 200ms; });
-    const auto until = net::Clock::now() + 600ms;
+    Fixture f([](config::Settings& s) { s.routes[0].idle_timeout = 1s; });
+    const auto until = net::Clock::now() + (what == "pings" ? 10s : 1500ms);
     while (net::Clock::now() < until && f.closed(CloseReason::idle_timeout) == 0) {
         if (what == "pings") f.send(client_frame('\x89', ""));
         if (what == "messages to the app") f.send(text_frame("x"));
@@ -121,16 +140,16 @@ TEST_CASE("session: only messages count against the idle timeout", "[proxy][sess
 
 TEST_CASE("session: a silent client is pinged, and closed without a pong", "[proxy][session]") {
     Fixture f([](config::Settings& s) {
-        s.timeouts.ping = 40ms;
-        s.timeouts.pong = 60ms;
+        s.timeouts.ping = 20ms;
+        s.timeouts.pong = 1s;
     });
     const std::string ping("\x89\0", 2);
     REQUIRE(f.proxy.run_until([&] { return f.take() || f.received.find(ping) != std::string::npos; }));
     SECTION("any byte will do") {
-        const auto until = net::Clock::now() + 400ms;
+        const auto until = net::Clock::now() + 1500ms;
         while (net::Clock::now() < until) {
             f.send(client_frame('\x8a', ""));
-            f.live(20ms);
+            f.live(40ms);
         }
         CHECK(f.closed(CloseReason::pong_timeout) == 0);
     }
@@ -142,8 +161,7 @@ TEST_CASE("session: a silent client is pinged, and closed without a pong", "[pro
 
 TEST_CASE("session: while the app pauses a client nothing of it is read, nor held against it", "[proxy][session]") {
     Fixture f([](config::Settings& s) {
-        s.timeouts.message = s.timeouts.ping = s.timeouts.pong = 40ms;
-        s.routes[0].idle_timeout = 60ms;
+        s.timeouts.message = s.timeouts.ping = s.timeouts.pong = s.routes[0].idle_timeout = 500ms;
     });
     f.pause(true);
     f.live(20ms);
@@ -152,7 +170,7 @@ TEST_CASE("session: while the app pauses a client nothing of it is read, nor hel
         f.send(sent + (i == 0 ? client_frame('\x80', "frames") : text_frame(std::to_string(i))));
         sent.clear();
     }
-    CHECK(f.live(300ms) < 400);  // it waits, it does not spin
+    CHECK(f.live(1500ms) < 2000);  // it waits, it does not spin
     CHECK(f.handled.empty());
     CHECK(f.closed(CloseReason::message_timeout) + f.closed(CloseReason::idle_timeout) +
               f.closed(CloseReason::pong_timeout) ==
@@ -202,16 +220,16 @@ TEST_CASE("session: a client that takes too little too long is closed", "[proxy]
     }
 }
 
+TEST_CASE("session: a client whose app does not answer in time gets 503", "[proxy][session]") {
+    Asking f(100ms);
+    REQUIRE(f.ends());
+    CHECK(f.received.starts_with("HTTP/1.1 503"));
+    CHECK(f.received.find("Retry-After") != std::string::npos);
+    f.expect_nothing_left();
+}
+
 TEST_CASE("session: while the app is asked the client may only wait or leave", "[proxy][session]") {
-    Fixture f([](config::Settings& s) {
-        s.routes[0].ask = true;
-        s.routes[0].ask_timeout = 100ms;
-    });
-    SECTION("no answer in time") {
-        REQUIRE(f.ends());
-        CHECK(f.received.starts_with("HTTP/1.1 503"));
-        CHECK(f.received.find("Retry-After") != std::string::npos);
-    }
+    Asking f(60s);
     SECTION("refused") {
         f.app.send(*f.home, protocol::Close{f.chan, 401, "who are you", protocol::CloseBy::app});
         REQUIRE(f.ends());
@@ -234,7 +252,5 @@ TEST_CASE("session: while the app is asked the client may only wait or leave", "
         f.live(20ms);
         CHECK(f.closes.size() == 1);
     }
-    CHECK(f.proxy.run_until([&] { return f.proxy.sessions().size() == 0; }));
-    CHECK(f.handled.empty());
-    CHECK(f.proxy.counters().upstream(0).opens.value() == 0);
+    f.expect_nothing_left();
 }
