@@ -41,7 +41,7 @@ inline std::pair<net::UniqueFd, net::UniqueFd> tcp_pair() {
 }
 
 /// A proxy worker without HTTP and threads, on the test's own loop: one upstream `test` with one app server, one route
-/// `/`. All times are short.
+/// `/`. A failed dial is repeated at once, a closed client is not waited for; the other times are the defaults.
 class ProxyWorker {
   public:
     explicit ProxyWorker(const std::string& app_server, const proxy::ProxyIdentity& identity = {})
@@ -101,7 +101,6 @@ class ProxyWorker {
         settings.routes.push_back(route);
         settings.links.redial_min = milliseconds(1);
         settings.links.redial_max = milliseconds(5);
-        settings.links.handshake = milliseconds(50);
         settings.timeouts.close = milliseconds(50);
         return settings;
     }

@@ -36,6 +36,8 @@ class Scenario {
   public:
     explicit Scenario(What what) : what_(what) {
         proxy_.settings().routes[0].ask = what == What::asked;
+        // A greeting whose write failed is noticed by reading, but the socket of such a fault is well: only time ends it.
+        proxy_.settings().links.handshake = 50ms;
         app_.on_open = [this](FakeApp::Lane& lane, const protocol::Open& open) {
             if (what_ == What::asked) app_.send(lane, protocol::Accept{open.chan});
         };

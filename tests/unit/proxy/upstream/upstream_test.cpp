@@ -62,7 +62,6 @@ TEST_CASE("upstream: each worker announces the lanes of all, and attaches its ow
     const auto path = tests::socket_path();
     tests::ProxyWorker proxy(path, {"test:1", protocol::Epoch{7}, row.worker, row.workers});
     proxy.settings().upstreams[0].pool_size = row.pool_size;
-    proxy.settings().links.handshake = std::chrono::seconds(5);  // there may be many
     FakeApp app(proxy.loop(), path);
     proxy.upstream().start();
     REQUIRE(proxy.run_until([&] { return proxy.app_server().state == AppServerState::linked; }));
