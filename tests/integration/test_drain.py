@@ -26,15 +26,15 @@ class Drain(Scenario):
         return sorted(await asyncio.gather(*waiting))
 
     def expect_even(self, times, window):
-        """Spread over the window: no third of it has much more than a third of them, and the last one leaves late in it."""
-        for third in range(3):
-            share = sum(third / 3 <= at / window < (third + 1) / 3 for at in times) / len(times)
-            self.assertLess(share, 0.6, times)
-        self.assertGreater(times[-1], window / 2)
-        self.assertLess(times[-1], window + scaled(2))
+        """Spread over the window: each leaves when it is due. Nothing makes it leave earlier; a machine that stalls makes
+        it leave later, here by up to half of the window."""
+        for i, at in enumerate(times):
+            due = window * i / len(times)
+            self.assertGreater(at, due - window / 10, times)
+            self.assertLess(at, due + window / 2, times)
 
-    async def test_200_clients_leave_evenly_over_two_seconds(self):
-        drain_timeout, window = self.window(2)
+    async def test_200_clients_leave_evenly(self):
+        drain_timeout, window = self.window(3)
         proxy = self.proxy(self.app(), drain_timeout=drain_timeout)
         clients = [await self.connect(proxy.url()) for _ in range(200)]
         await self.command(clients[-1], "whoami")
@@ -62,7 +62,7 @@ class Drain(Scenario):
         self.assertEqual(proxy.wait(), 0)
 
     async def test_clients_that_leave_by_themselves_hurry_nobody(self):
-        drain_timeout, window = self.window(2)
+        drain_timeout, window = self.window(3)
         proxy = self.proxy(self.app(), drain_timeout=drain_timeout)
         clients = [await self.connect(proxy.url()) for _ in range(60)]
         await self.command(clients[-1], "whoami")
