@@ -15,9 +15,25 @@ class Ledger(Scenario):
         fronts = [self.balancer(balancer, proxies)] if balancer else proxies
         wrong = await play_ledger(self, [f.url("/") for f in fronts], python_clients=12, node_clients=12, count=60)
         self.assertEqual(wrong, [])
-        # The clients were spread: no app server and no proxy had them all.
-        client = await self.connect(fronts[0].url("/"))
-        self.assertGreater((await self.command(client, "stats"))["connects"], 2)
+        self.expect_spread([p.metric("trunkline_opens_total") for p in proxies])
+        self.expect_spread(await self.connects_of(apps, fronts[0].url("/")))
+
+    def expect_spread(self, players):
+        """Every proxy or app server had some of the players, and none had them all."""
+        self.assertEqual(sum(players), 24)
+        for share in players:
+            self.assertTrue(0 < share < 24, players)
+
+    async def connects_of(self, apps, url):
+        """How many clients each app server has had, without those that come here to ask."""
+        asked, connects = dict.fromkeys((a.name for a in apps), 0), {}
+        while len(connects) < len(apps):
+            self.assertLess(sum(asked.values()), 50, f"no connection came to one of {asked}")
+            client = await self.connect(url)
+            name = (await self.command(client, "whoami"))["app"]
+            asked[name] += 1
+            connects[name] = (await self.command(client, "stats"))["connects"] - asked[name]
+        return list(connects.values())
 
     async def test_direct_with_two_workers(self):
         await self.play(workers=2)
