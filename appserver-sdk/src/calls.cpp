@@ -7,6 +7,7 @@
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline {
+
 protocol::Buffer& Core::begin_frame() {
     // Before anything is encoded: what other threads asked for goes first, and the end of their calls may run code of
     // the app, which may come here too.
@@ -71,6 +72,9 @@ std::error_code Core::accept(const std::shared_ptr<ConnectionState>& state, Acce
     for (const auto& group : acceptance.groups) {
         if (const auto error = check_name(group)) return error;
         groups.push_back(group);
+    }
+    if (state->asks && !acceptance.subprotocol.empty() && !state->request.offers(acceptance.subprotocol)) {
+        return errc::not_offered;
     }
     protocol::Buffer& frame = begin_frame();
     if (state->asks || !acceptance.user.empty() || !groups.empty()) {

@@ -8,13 +8,14 @@ bool ConnectionTable::insert(protocol::Chan chan, Connection connection) {
     if (number(chan) == 0 || number(chan) > highest_ + kMaxAhead) return false;
     const auto page = page_of(chan);
     if (page < first_page_) return false;
-    while (page - first_page_ >= pages_.size()) {
-        auto added = std::make_unique<Page>();
-        if (first_page_ + pages_.size() == 0) added->ended = 1;  // there is no chan 0
-        pages_.push_back(std::move(added));
+    while (page - first_page_ >= pages_.size()) pages_.emplace_back();
+    Place& place = pages_[page - first_page_];
+    if (place.has_ended) return false;
+    if (!place.page) {
+        place.page = std::make_unique<Page>();
+        if (page == 0) place.page->ended = 1;  // there is no chan 0
     }
-    if (!pages_[page - first_page_]) return false;
-    Connection& slot = pages_[page - first_page_]->slots[number(chan) % kPageChans];
+    Connection& slot = place.page->slots[number(chan) % kPageChans];
     if (slot) return false;
     slot = std::move(connection);
     highest_ = std::max(highest_, number(chan));
@@ -24,11 +25,14 @@ bool ConnectionTable::insert(protocol::Chan chan, Connection connection) {
 
 void ConnectionTable::erase(protocol::Chan chan) noexcept {
     if (find(chan) == nullptr) return;
-    auto& page = pages_[page_of(chan) - first_page_];
-    page->slots[number(chan) % kPageChans] = {};
+    Place& place = pages_[page_of(chan) - first_page_];
+    place.page->slots[number(chan) % kPageChans] = {};
     --size_;
-    if (++page->ended == kPageChans) page.reset();
-    while (!pages_.empty() && !pages_.front()) {
+    if (++place.page->ended == kPageChans) {
+        place.page.reset();
+        place.has_ended = true;
+    }
+    while (!pages_.empty() && pages_.front().has_ended) {
         pages_.pop_front();
         ++first_page_;
     }
@@ -37,9 +41,9 @@ void ConnectionTable::erase(protocol::Chan chan) noexcept {
 std::vector<Connection> ConnectionTable::take_all() {
     std::vector<Connection> all;
     all.reserve(size_);
-    for (const auto& page : pages_) {
-        if (!page) continue;
-        for (Connection& connection : page->slots) {
+    for (const auto& place : pages_) {
+        if (!place.page) continue;
+        for (Connection& connection : place.page->slots) {
             if (connection) all.push_back(std::move(connection));
         }
     }

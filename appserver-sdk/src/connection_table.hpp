@@ -24,8 +24,9 @@ class ConnectionTable {
     /// The connection of that chan, or null if there is none (any more).
     const Connection* find(protocol::Chan chan) const noexcept {
         const auto page = page_of(chan);
-        if (page < first_page_ || page - first_page_ >= pages_.size() || !pages_[page - first_page_]) return nullptr;
-        const Connection& found = pages_[page - first_page_]->slots[number(chan) % kPageChans];
+        if (page < first_page_ || page - first_page_ >= pages_.size() || !pages_[page - first_page_].page)
+            return nullptr;
+        const Connection& found = pages_[page - first_page_].page->slots[number(chan) % kPageChans];
         return found ? &found : nullptr;
     }
 
@@ -45,10 +46,15 @@ class ConnectionTable {
         std::size_t ended = 0;
     };
 
+    struct Place {
+        std::unique_ptr<Page> page;  // null: none of its chans was opened yet, or
+        bool has_ended = false;      // all of them have ended
+    };
+
     static std::uint64_t number(protocol::Chan chan) noexcept { return static_cast<std::uint64_t>(chan); }
     static std::uint64_t page_of(protocol::Chan chan) noexcept { return number(chan) / kPageChans; }
 
-    std::deque<std::unique_ptr<Page>> pages_;  // page first_page_ is the first
+    std::deque<Place> pages_;  // page first_page_ is the first
     std::uint64_t first_page_ = 0;
     std::uint64_t highest_ = 0;
     std::size_t size_ = 0;

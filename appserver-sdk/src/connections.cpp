@@ -1,5 +1,6 @@
 // The life of a connection on the loop: opened, answered, fed, paused, ended, told.
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -42,6 +43,14 @@ void Core::apply_accept(const std::shared_ptr<ConnectionState>& state, std::stri
 
 // --- Messages ---
 
+/// Closes a connection for which more waits than can be kept, and drops that.
+void Core::give_up(const std::shared_ptr<ConnectionState>& state) {
+    log(LogLevel::warning, "connection " + std::string(state->request.id) + " closed: too much waits to be handled");
+    close(state, 1013, "too much waits to be handled");
+    drop_parked(*state);
+    if (state->parked_end) unpark_later(state);  // its client had left: that is all there is to tell
+}
+
 void Core::on_data(const Connection& connection, const Message& message) {
     const auto& state = connection.state_;
     if (state->phase.load(std::memory_order_relaxed) == Phase::ended) return;  // the app has closed it
@@ -51,12 +60,16 @@ void Core::on_data(const Connection& connection, const Message& message) {
     // and for ever if what the app waits for, a Backlog or an ack, stands behind it.
     const std::size_t bytes = cost_of(message.bytes);
     const bool is_first = state->parked.empty();
-    if ((!is_first && state->parked_bytes + bytes > limits().parked_per_connection) ||
-        parked_bytes_ + bytes > limits().parked_in_all) {
-        log(LogLevel::warning, "connection " + std::string(connection.id()) + " closed: too much waits to be handled");
-        close(state, 1013, "too much waits to be handled");
-        return;
+    if (!is_first && state->parked_bytes + bytes > limits().parked_per_connection) return give_up(state);
+    while (parked_bytes_ + bytes > limits().parked_in_all) {
+        // Whoever keeps most pays, not who comes next.
+        const auto most = std::max_element(parking_.begin(), parking_.end(), [](const auto& a, const auto& b) {
+            return a.second->parked_bytes < b.second->parked_bytes;
+        });
+        if (most == parking_.end() || most->second->parked_bytes < state->parked_bytes + bytes) return give_up(state);
+        give_up(std::shared_ptr(most->second));
     }
+    if (is_first) parking_.emplace(state.get(), state);
     state->parked.push_back({message.kind, message.redelivered, std::string(message.bytes)});
     state->parked_bytes += bytes;
     parked_bytes_ += bytes;
@@ -97,6 +110,7 @@ void Core::unpark(const std::shared_ptr<ConnectionState>& state) {
         parked_bytes_ -= cost_of(message.bytes);
         deliver(connection, {message.kind, message.bytes, message.redelivered});
     }
+    if (state->parked.empty()) parking_.erase(state.get());
     if (state->parked.empty() && state->parked_end && !state->is_told) tell(state, Disconnect(*state->parked_end));
 }
 
@@ -104,6 +118,7 @@ void Core::drop_parked(ConnectionState& state) {
     parked_bytes_ -= state.parked_bytes;
     state.parked_bytes = 0;
     state.parked.clear();
+    parking_.erase(&state);
 }
 
 // --- Room ---

@@ -19,6 +19,8 @@ constexpr std::uint32_t kMaxLanes = 256;  // a key is 8 bits, so more could neve
 constexpr std::uint32_t kMaxWorkers = 1024;
 constexpr std::chrono::seconds kResumeMargin{5};  // resume window = app window + this
 constexpr std::chrono::seconds kDefaultResumeWindow{30};
+constexpr std::chrono::milliseconds kLongestResumeWindow{600'000};
+constexpr std::size_t kLongestLogLine = 512;
 constexpr std::chrono::milliseconds kStopPoll{5};
 constexpr std::ptrdiff_t kMaxHandshakes = 1024;  // links that have not attached a lane yet
 
@@ -232,14 +234,16 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
         return {protocol::AttachStatus::refused, nullptr};
     };
     if (is_stopping_) return {protocol::AttachStatus::refused, nullptr};
-    if (!upstream_) upstream_ = proxy.upstream;
-    if (*upstream_ != proxy.upstream) {
+    if (upstream_ && *upstream_ != proxy.upstream) {
         return refuse("it is of upstream '" + proxy.upstream + "', this app server is of '" + *upstream_ + "'");
     }
     const std::uint32_t workers = proxy.workers == 0 ? 1 : proxy.workers;
     if (attach.lanes == 0 || attach.lanes > kMaxLanes || attach.lane >= attach.lanes || workers > kMaxWorkers ||
         proxy.worker >= workers) {
         return refuse("its lane or worker is out of range");
+    }
+    if (proxy.max_frame != 0 && proxy.max_frame < protocol::kLeastMaxFrame) {
+        return refuse("it takes frames of less than " + std::to_string(protocol::kLeastMaxFrame) + " bytes");
     }
 
     const auto now = loop_->now();
@@ -268,8 +272,10 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
         auto& place = peer.pools()[proxy.worker];
         place = std::make_unique<Pool>(*this, peer, attach.pool, proxy.worker, attach.lanes, max_frame);
         pool = place.get();
-        resume_window_ = proxy.app_window.count() == 0 ? std::chrono::milliseconds(kDefaultResumeWindow)
-                                                       : proxy.app_window + kResumeMargin;
+        upstream_ = proxy.upstream;
+        resume_window_ = proxy.app_window.count() == 0
+                             ? std::chrono::milliseconds(kDefaultResumeWindow)
+                             : std::min(proxy.app_window, kLongestResumeWindow) + kResumeMargin;
     } else if (pool->peer().epoch() != proxy.epoch || *pool->peer().id() != proxy.name ||
                pool->worker() != proxy.worker || pool->lanes().size() != attach.lanes) {
         return refuse("the pool belongs to another worker");
@@ -385,8 +391,13 @@ void Core::check_time(net::Clock::time_point since, std::string_view what) const
 
 void Core::log(LogLevel level, std::string_view text) const {
     if (!options_.on_log) return;
+    // A peer may have chosen parts of it.
+    std::string line(text.substr(0, kLongestLogLine));
+    std::replace_if(
+        line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    if (line.size() < text.size()) line += "...";
     try {
-        options_.on_log(level, text);
+        options_.on_log(level, line);
     } catch (...) {  // a log that fails must not take the app server with it
     }
 }

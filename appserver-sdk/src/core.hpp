@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "net/loop.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
+#include <boost/core/demangle.hpp>
 #include <trunkline/app_server.hpp>
 
 namespace trunkline {
@@ -141,6 +143,7 @@ class Core : public std::enable_shared_from_this<Core> {
     std::error_code end_by_app(const std::shared_ptr<ConnectionState>& state, std::uint16_t wire_code,
                                Disconnect disconnect);
     void leave_pool(ConnectionState& state);
+    void give_up(const std::shared_ptr<ConnectionState>& state);
     void drop_parked(ConnectionState& state);
     void unpark_later(const std::shared_ptr<ConnectionState>& state);
     void unpark(const std::shared_ptr<ConnectionState>& state);
@@ -176,6 +179,7 @@ class Core : public std::enable_shared_from_this<Core> {
     std::vector<WritableCallback> all_writable_waiters_;
     std::unordered_set<std::shared_ptr<ConnectionState>> lingering_;  ///< ended, but with parked messages to hand out
     std::size_t parked_bytes_ = 0;
+    std::unordered_map<const ConnectionState*, std::shared_ptr<ConnectionState>> parking_;  ///< that have any of those
 
     CallBatch draining_;
     bool is_draining_ = false;
@@ -212,9 +216,9 @@ bool Core::guarded(std::string_view what, F&& callback) {
     bool returned = true;
     try {
         std::forward<F>(callback)();
-    } catch (const std::exception& error) {
+    } catch (const std::exception& error) {  // its words may quote a message, which no log may
         returned = false;
-        log(LogLevel::error, std::string(what) + " threw: " + error.what());
+        log(LogLevel::error, std::string(what) + " threw " + boost::core::demangle(typeid(error).name()));
     } catch (...) {
         returned = false;
         log(LogLevel::error, std::string(what) + " threw something that is no std::exception");

@@ -23,6 +23,7 @@ class Category final : public std::error_category {
             case errc::bad_refusal: return "neither an HTTP status 400-499 nor a close code";
             case errc::reason_too_long: return "a close reason of more than 123 bytes";
             case errc::bad_name: return "an empty name";
+            case errc::not_offered: return "a sub-protocol that the client did not offer";
             case errc::unknown_connection: return "no linked proxy can have a connection of that id";
             case errc::not_connected: return "no proxy is linked";
             case errc::bad_address: return "neither tcp://address:port nor unix:///path";

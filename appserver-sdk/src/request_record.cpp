@@ -14,6 +14,10 @@ std::size_t bytes_of(const protocol::StringMap& map) {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
 }  // namespace
 
 RequestRecord::RequestRecord(const protocol::Open& open) {
@@ -53,6 +57,20 @@ RequestRecord::RequestRecord(const protocol::Open& open) {
     keep_all(open.path_parameters, path_parameters);
 }
 
+bool RequestRecord::offers(std::string_view wanted) const noexcept {
+    for (const auto& header : headers) {
+        if (!equal_ignoring_case(header.name, "Sec-WebSocket-Protocol")) continue;
+        for (auto rest = header.value; !rest.empty();) {
+            auto one = rest.substr(0, rest.find(','));
+            rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+            while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+            while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+            if (one == wanted) return true;
+        }
+    }
+    return false;
+}
+
 std::string_view RequestRecord::keep(std::string_view text) {
     if (text.empty()) return {};
     std::memcpy(next_, text.data(), text.size());
@@ -69,9 +87,8 @@ std::string_view find_value(const std::vector<NameValue>& entries, std::string_v
 }
 
 std::string_view find_value_ignoring_case(const std::vector<NameValue>& entries, std::string_view name) noexcept {
-    const auto same = [](char a, char b) { return lower(a) == lower(b); };
     for (const auto& entry : entries) {
-        if (std::equal(entry.name.begin(), entry.name.end(), name.begin(), name.end(), same)) return entry.value;
+        if (equal_ignoring_case(entry.name, name)) return entry.value;
     }
     return {};
 }

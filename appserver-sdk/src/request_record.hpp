@@ -18,6 +18,9 @@ class RequestRecord {
     RequestRecord(const RequestRecord&) = delete;
     RequestRecord& operator=(const RequestRecord&) = delete;
 
+    /// Whether one of its Sec-WebSocket-Protocol lines lists `wanted`.
+    bool offers(std::string_view wanted) const noexcept;
+
     std::string_view id, user, query, remote_address, path, subprotocol, host;
     std::vector<NameValue> claims, headers, path_parameters;
 

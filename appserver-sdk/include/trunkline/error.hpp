@@ -20,6 +20,7 @@ enum class errc {
     bad_refusal,         ///< neither an HTTP status 400-499 nor a close code
     reason_too_long,     ///< a close reason of more than 123 bytes
     bad_name,            ///< an empty name of a group or a user
+    not_offered,         ///< a sub-protocol that the client did not offer (RFC 6455 section 4.2.2)
     unknown_connection,  ///< not a connection id, or the id of a proxy that is not linked (SPEC.md "Connection ids")
     not_connected,       ///< no proxy is linked, so nobody could receive it
     bad_address,         ///< not `tcp://address:port` nor `unix:///path`

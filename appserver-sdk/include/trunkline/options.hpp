@@ -27,7 +27,7 @@ struct Limits {
     /// more is closed with 1013. The default is more than what can be under way of a client that its proxy does not
     /// read: a proxy's `links.ring` and `window` above. Where a proxy has a larger ring, raise this with it.
     std::size_t parked_per_connection = 8 << 20;
-    /// The same over all connections; the connection whose message does not fit any more is closed.
+    /// The same over all connections; beyond it the connection that keeps most is closed.
     std::size_t parked_in_all = 64 << 20;
     /// Acknowledged requests that wait for one lane's answer, at most 4096; beyond it: `would_block`.
     std::uint32_t open_requests_per_lane = 4096;

@@ -32,6 +32,17 @@ TEST_CASE("connection table: finds what is open, in any order of opening", "[app
     CHECK(table.find(Chan{1}) == nullptr);
 }
 
+TEST_CASE("connection table: what lies far ahead costs no memory in between", "[appserver-sdk][table]") {
+    ConnectionTable table;
+    const auto connection = some_connection();
+    std::uint64_t chan = 0;
+    for (int i = 0; i < 1000; ++i) REQUIRE(table.insert(Chan{chan += ConnectionTable::kMaxAhead}, connection));
+    CHECK(table.size() == 1000);
+    CHECK(table.find(Chan{chan}) != nullptr);
+    CHECK(table.find(Chan{chan - 300}) == nullptr);
+    CHECK(table.insert(Chan{chan - 300}, connection));
+}
+
 TEST_CASE("connection table: a page is freed when all its chans have ended", "[appserver-sdk][table]") {
     ConnectionTable table;
     const auto connection = some_connection();

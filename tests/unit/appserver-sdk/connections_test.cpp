@@ -179,11 +179,17 @@ TEST_CASE("connection: nothing of a chunk is handled behind a close", "[appserve
 
 TEST_CASE("answer: accepted later, from another thread, with messages parked", "[appserver-sdk][answer]") {
     LateFixture f;
-    f.open(1, asking());
+    const std::vector<proto::Bytes> offered{"v0, v1\t,v2", "v3"};
+    const std::vector<proto::Header> headers{{"sec-websocket-protocol", offered}};
+    auto open = asking();
+    open.headers = headers;
+    f.open(1, open);
     REQUIRE(f.app.saw("asked"));
     const Connection c = f.app.last();
     f.proxy.data(1, "a");
     f.proxy.data(1, "b");
+    CHECK(f.answer.accept({"", {}, "v4"}) == errc::not_offered);
+    CHECK(f.answer.accept({"", {}, "v"}) == errc::not_offered);
     CHECK(c.send("too early") == errc::not_accepted);
     CHECK(c.join("g") == errc::not_accepted);
     CHECK(f.answer.accept({"", {""}, ""}) == errc::bad_name);
@@ -309,6 +315,27 @@ TEST_CASE("pause: beyond the bound the connection is closed, and nobody else wai
     CHECK(f.proxy.expect<proto::Close>().as<proto::Close>().code == 1013);
     CHECK(f.app.saw("disconnect app 1013"));
     CHECK(f.app.saw("message behind them"));
+}
+
+TEST_CASE("pause: beyond the bound of all of them, whoever keeps most is closed", "[appserver-sdk][pause]") {
+    Options options;
+    options.limits.parked_in_all = 10'000;
+    Fixture f(options);
+    for (std::uint32_t chan = 1; chan <= 3; ++chan) {
+        f.connect(chan);
+        f.app.server.find(f.proxy.id_of(chan)).pause();
+        CHECK(f.proxy.expect<proto::Pause>().as<proto::Pause>().on);
+    }
+    for (int i = 0; i < 8; ++i) f.proxy.data(1, std::string(500, '.'));
+    for (int i = 0; i < 7; ++i) f.proxy.data(2, std::string(500, '.'));
+    f.proxy.data(3, std::string(2000, '.'));
+    const auto closed = f.proxy.expect<proto::Close>();
+    CHECK(closed.as<proto::Close>().code == 1013);
+    CHECK(closed.as<proto::Close>().chan == proto::Chan{1});
+    f.proxy.data(3, "and more");
+    f.app.on_loop([&] { f.app.server.find(f.proxy.id_of(3)).resume(); });
+    CHECK(f.app.saw("message " + std::string(2000, '.')));
+    CHECK(f.app.saw("message and more"));
 }
 
 TEST_CASE("answer: one long message is kept whatever the bound", "[appserver-sdk][answer]") {
