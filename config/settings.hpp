@@ -66,7 +66,7 @@ struct AdminSettings {
 };
 
 struct LimitSettings {
-    std::size_t connections = 0;         ///< open clients in all; 0 = open-files limit - 200
+    std::size_t connections = 0;         ///< open clients in all; 0 = open-files limit - 200 - 2 per link
     std::size_t outbox_bytes = 1 << 20;  ///< per client; beyond it the client is closed with 1013
     std::size_t accept_rate = 0;         ///< new connections per second and worker; 0 = no limit
     std::size_t accept_per_address = 0;  ///< open connections per client address; 0 = no limit

@@ -3,6 +3,11 @@
 #include <boost/asio/post.hpp>
 
 namespace trunkline::net {
+namespace {
+
+constexpr std::chrono::milliseconds kHeldUp{100};  // that a timer fires so late
+
+}  // namespace
 
 Loop::Loop()
     : context_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
@@ -67,6 +72,14 @@ void Loop::serve_sockets() {
     }
 }
 
+/// The process did not run for a while: what came in time must not be taken for late. So sockets come before deadlines,
+/// all that are ready.
+void Loop::catch_up() {
+    constexpr int kRounds = 1000;  // of 256 sockets
+    for (int i = 0; i < kRounds && poller_.dispatch(); ++i) {
+    }
+}
+
 void Loop::arm_timer() {
     const auto next = wheel_.next();
     if (!next || *next >= armed_) return;  // a timer that fires too early finds nothing to do and is set again
@@ -74,8 +87,9 @@ void Loop::arm_timer() {
     timer_.expires_at(armed_);
     timer_.async_wait([this](const boost::system::error_code& ec) {
         if (ec) return;  // replaced by an earlier one
-        armed_ = Clock::time_point::max();
+        const auto due = std::exchange(armed_, Clock::time_point::max());
         begin_turn();
+        if (now_ - due > kHeldUp) catch_up();
         wheel_.advance(now_);
         end_turn();
     });

@@ -74,6 +74,7 @@ class Loop {
     void wait_for_sockets();
     void serve_sockets();
     void arm_timer();
+    void catch_up();
 
     asio::io_context context_;
     Poller poller_;

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "net/link/link_handshake.hpp"
@@ -21,8 +22,18 @@ void raise_open_files_limit() {
 }
 
 config::Settings prepared(config::Settings settings) {
+    Signals::hold();  // a stop that comes while we start is heard once we can drain
     raise_open_files_limit();
     return settings;
+}
+
+/// Descriptors that links need. A name may stand for more than one app server; two are reckoned with.
+std::size_t links_at_most(const config::Settings& settings) {
+    std::size_t links = 0;
+    for (const auto& upstream : settings.upstreams) {
+        links += 2 * upstream.app_servers.size() * std::max(upstream.pool_size, settings.workers);
+    }
+    return links;
 }
 
 }  // namespace
@@ -31,7 +42,7 @@ Application::Application(config::Settings settings)
     : settings_(prepared(std::move(settings))),
       rules_(settings_.routes),
       files_(load_static_files(settings_.routes)),
-      admission_(settings_.limits) {
+      admission_(settings_.limits, links_at_most(settings_)) {
     std::vector<std::string> names;
     for (const auto& upstream : settings_.upstreams) names.push_back(upstream.name);
     std::vector<net::Endpoint> addresses;
@@ -60,11 +71,6 @@ Application::Application(config::Settings settings)
 Application::~Application() = default;
 
 void Application::run() {
-    for (const auto& worker : workers_) worker->start();
-    for (const auto& address : workers_.front()->addresses()) log_info("listening", {{"address", address.to_string()}});
-    log_info("ready to serve",
-             {{"proxy", settings_.proxy_id}, {"workers", settings_.workers}, {"admin_port", admin_->port()}});
-
     net::asio::io_context main_context;
     auto work = net::asio::make_work_guard(main_context);
     std::size_t draining = workers_.size();
@@ -79,6 +85,10 @@ void Application::run() {
             });
         }
     });
+    for (const auto& worker : workers_) worker->start();
+    for (const auto& address : workers_.front()->addresses()) log_info("listening", {{"address", address.to_string()}});
+    log_info("ready to serve",
+             {{"proxy", settings_.proxy_id}, {"workers", settings_.workers}, {"admin_port", admin_->port()}});
     main_context.run();
     bool is_looking_up = false;
     for (const auto& worker : workers_) {

@@ -35,6 +35,14 @@ void set_handler(int signal, void (*handler)(int)) {
     ::sigaction(signal, &action, nullptr);
 }
 
+sigset_t stop_signals() {
+    sigset_t both;
+    ::sigemptyset(&both);
+    ::sigaddset(&both, SIGTERM);
+    ::sigaddset(&both, SIGINT);
+    return both;
+}
+
 int make_eventfd() {
     const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
@@ -45,6 +53,11 @@ int make_eventfd() {
 
 }  // namespace
 
+void Signals::hold() {
+    const auto both = stop_signals();
+    ::pthread_sigmask(SIG_BLOCK, &both, nullptr);
+}
+
 Signals::Signals(net::asio::io_context& context, std::function<void(int signal)> on_stop)
     : wake_(context.get_executor(), make_eventfd()), on_stop_(std::move(on_stop)) {
     assert(wake_fd.load() == -1);
@@ -54,6 +67,8 @@ Signals::Signals(net::asio::io_context& context, std::function<void(int signal)>
     set_handler(SIGTERM, trunkline_on_stop_signal);
     set_handler(SIGINT, trunkline_on_stop_signal);
     wait();
+    const auto both = stop_signals();
+    ::pthread_sigmask(SIG_UNBLOCK, &both, nullptr);
 }
 
 Signals::~Signals() {

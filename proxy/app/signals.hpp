@@ -12,6 +12,9 @@ namespace trunkline::proxy {
 /// does it. SIGPIPE is ignored from then on. Made and destroyed on main's thread, at most one at a time.
 class Signals {
   public:
+    /// SIGTERM and SIGINT wait from now on, in this thread and those it starts, until there is a Signals.
+    static void hold();
+
     /// `on_stop` gets the signal's number. Throws boost::system::system_error.
     Signals(net::asio::io_context& context, std::function<void(int signal)> on_stop);
     ~Signals();

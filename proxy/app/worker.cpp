@@ -118,6 +118,7 @@ void Worker::drain(std::function<void()> done) {
 
 void Worker::begin_drain() {
     for (const auto& listener : listeners_) listener->stop();
+    http_.wind_down();
     is_draining_ = true;
     drain_ends_ = loop_.now() + settings_.drain_timeout;
     on_drain_step(loop_.now());
@@ -126,7 +127,8 @@ void Worker::begin_drain() {
 /// Closes as many clients as are due, so that at this pace all are gone in time and none much earlier.
 void Worker::on_drain_step(net::Clock::time_point now) {
     // The last Closes are to reach the app servers before the Byes do.
-    if ((sessions_.size() == 0 && ring_bytes() == 0) || now >= drain_ends_ + settings_.timeouts.close) {
+    if ((sessions_.size() == 0 && http_.size() == 0 && ring_bytes() == 0) ||
+        now >= drain_ends_ + settings_.timeouts.close) {
         http_.stop([] {});
         for (const auto& upstream : upstreams_) upstream->stop();
         loop_.post([this] {  // after the turn that wrote the last frames and the Byes

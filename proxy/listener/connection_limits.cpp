@@ -21,9 +21,9 @@ ConnectionTicket::~ConnectionTicket() {
     if (limits_ != nullptr) limits_->give_back(address_);
 }
 
-ConnectionLimits::ConnectionLimits(const config::LimitSettings& limits)
+ConnectionLimits::ConnectionLimits(const config::LimitSettings& limits, std::size_t links)
     : limit_(limits.connections), limit_per_address_(limits.accept_per_address) {
-    if (limit_ == 0) limit_ = std::max(open_files_limit(), kOtherFiles + 1) - kOtherFiles;
+    if (limit_ == 0) limit_ = std::max(open_files_limit(), kOtherFiles + links + 1) - kOtherFiles - links;
 }
 
 std::variant<ConnectionTicket, RefuseReason> ConnectionLimits::admit(std::string_view address) {

@@ -45,8 +45,9 @@ class [[nodiscard]] ConnectionTicket {
 /// instruction per client, and a mutex where addresses are counted.
 class ConnectionLimits {
   public:
-    /// `limits.connections` of 0 stands for the open-files limit less 200, which links, files and refusals need.
-    explicit ConnectionLimits(const config::LimitSettings& limits);
+    /// `limits.connections` of 0 stands for the open-files limit less 200, which files and refusals need, and less
+    /// `links`, which must find a descriptor each whenever an app server comes back.
+    explicit ConnectionLimits(const config::LimitSettings& limits, std::size_t links = 0);
     ConnectionLimits(const ConnectionLimits&) = delete;
     ConnectionLimits& operator=(const ConnectionLimits&) = delete;
 

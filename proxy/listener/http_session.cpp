@@ -27,6 +27,9 @@ constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr std::chrono::milliseconds kLinger{1'000};
 constexpr std::size_t kLingerBytes = 64 << 10;
 
+// How long a client that is connected when a drain begins has for its request.
+constexpr std::chrono::milliseconds kLastHead{1'000};
+
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 Refusal bad_request(std::string text) {
@@ -64,12 +67,19 @@ HttpSession::HttpSession(HttpContext& context, net::Gate::Pass pass, net::TcpSoc
 
 HttpSession::Awaitable<> HttpSession::serve() {
     Next next = Next::request;
-    while (next == Next::request) {
+    while (next == Next::request && !is_last_) {
         next = co_await serve_request();
     }
 }
 
 HttpSession::Awaitable<> HttpSession::refuse(Refusal refusal) { co_await answer(std::move(refusal)); }
+
+void HttpSession::wind_down() {
+    is_last_ = true;
+    if (!awaits_head_) return;
+    if (had_request_ && unread().empty()) return close();  // between two requests
+    set_deadline(kLastHead);
+}
 
 void HttpSession::close() {
     boost::system::error_code ignored;
@@ -84,7 +94,9 @@ void HttpSession::abandon() {
 
 HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
     shown_target_.clear();
+    awaits_head_ = true;
     const Head head = co_await read_head();
+    awaits_head_ = false;
     if (head == Head::gone) co_return Next::end;
     if (head == Head::refused) {
         co_await answer(std::move(refusal_));
@@ -104,6 +116,7 @@ HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
     if (auto* request = std::get_if<FileRequest>(&decision)) {
         const StaticFile* file = context_.files[request->route]->find(request->name);
         if (file != nullptr) {
+            request->keep_alive = request->keep_alive && !is_last_;
             const FileAnswer found = file_answer(*request, *file);
             const bool written = co_await write(found.head, found.body);
             if (written && request->keep_alive) co_return Next::request;
@@ -117,7 +130,7 @@ HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
 }
 
 HttpSession::Awaitable<HttpSession::Head> HttpSession::read_head() {
-    set_deadline(context_.timeouts.request_head);
+    set_deadline(is_last_ ? std::min(kLastHead, context_.timeouts.request_head) : context_.timeouts.request_head);
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;

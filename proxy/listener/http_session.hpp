@@ -46,6 +46,9 @@ class HttpSession
     /// Answers without reading a request, and closes.
     Awaitable<> refuse(Refusal refusal);
 
+    /// Answers what was asked for and ends; a client that has not asked for anything may still do so within a second.
+    void wind_down();
+
     /// Makes all that is awaited fail at once. Any number of times.
     void close();
 
@@ -82,6 +85,8 @@ class HttpSession
     net::MemberHook<&HttpSession::on_deadline> deadline_{*this};
     bool timed_out_ = false;
     bool had_request_ = false;
+    bool is_last_ = false;  // request: winding down
+    bool awaits_head_ = false;
 
     // The request head and what came behind it: [begin_, end_) of the buffer is not used up yet.
     std::array<char, kMaxRequestHead + 1024> buffer_;

@@ -65,6 +65,11 @@ void HttpSessions::refuse(net::UniqueFd fd, Refusal refusal, ConnectionTicket ti
     asio::co_spawn(context_.loop.executor(), refuse_client(std::move(session), std::move(refusal)), log_escaped);
 }
 
+void HttpSessions::wind_down() {
+    is_winding_down_ = true;
+    for (auto at = sessions_.begin(); at != sessions_.end();) (at++)->wind_down();
+}
+
 void HttpSessions::stop(std::function<void()> on_empty) {
     for (auto& session : sessions_) session.close();
     gate_.close(std::move(on_empty));
@@ -84,6 +89,7 @@ std::unique_ptr<HttpSession> HttpSessions::make(net::UniqueFd fd, std::string pe
     auto session = std::make_unique<HttpSession>(context_, std::move(pass), std::move(socket), std::move(peer_address),
                                                  std::move(ticket));
     sessions_.push_back(*session);
+    if (is_winding_down_) session->wind_down();
     return session;
 }
 

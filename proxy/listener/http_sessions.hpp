@@ -25,6 +25,9 @@ class HttpSessions {
     /// not too many others like it are being answered.
     void refuse(net::UniqueFd fd, Refusal refusal, ConnectionTicket ticket);
 
+    /// Those that are here, and those that still come, answer what they are asked and end.
+    void wind_down();
+
     /// Closes all of them and takes no more. `on_empty` is called once none is left, maybe before this returns.
     void stop(std::function<void()> on_empty);
 
@@ -39,6 +42,7 @@ class HttpSessions {
     HttpContext context_;
     ConnectionLimits without_ticket_;
     net::Gate gate_;
+    bool is_winding_down_ = false;
     List sessions_;
 };
 

@@ -126,12 +126,28 @@ std::optional<Refusal> read_subprotocols(const std::vector<std::string_view>& li
 /// Whether the app gets to see it: not what only concerns this hop's handshake, nor what a client could claim about its
 /// address before anybody vouched for it.
 bool is_for_app(std::string_view name) {
-    constexpr std::string_view kOwn[] = {"Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
-                                         "Sec-WebSocket-Extensions"};
-    for (const auto own : kOwn) {
-        if (equal_ignoring_case(name, own)) return false;
+    constexpr std::string_view kNot[] = {"Connection",
+                                         "Upgrade",
+                                         "Sec-WebSocket-Key",
+                                         "Sec-WebSocket-Version",
+                                         "Sec-WebSocket-Extensions",
+                                         "Keep-Alive",
+                                         "TE",
+                                         "Trailer",
+                                         "Transfer-Encoding",
+                                         "Proxy",
+                                         "Proxy-Connection",
+                                         "Proxy-Authorization",
+                                         "Forwarded",
+                                         "X-Real-IP",
+                                         "X-Client-IP",
+                                         "True-Client-IP",
+                                         "CF-Connecting-IP"};
+    for (const auto not_this : kNot) {
+        if (equal_ignoring_case(name, not_this)) return false;
     }
-    return !starts_with_ignoring_case(name, "X-Forwarded-");
+    // An app that looks headers up as CGI variables takes X_Real_IP for X-Real-IP.
+    return name.find('_') == std::string_view::npos && !starts_with_ignoring_case(name, "X-Forwarded");
 }
 
 std::size_t record_bytes(const UpgradeRequest& request) {

@@ -85,59 +85,6 @@ bool is_plain(std::string_view value) {
     });
 }
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-// The parameter's name as an app would see it, in lower case.
-std::string decoded_name(std::string_view name) {
-    std::string decoded;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        char c = name[i];
-        if (c == '%' && i + 2 < name.size() && hex_digit(name[i + 1]) >= 0 && hex_digit(name[i + 2]) >= 0) {
-            c = static_cast<char>(hex_digit(name[i + 1]) * 16 + hex_digit(name[i + 2]));
-            i += 2;
-        }
-        decoded += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return decoded;
-}
-
-// Wide on purpose: a hidden harmless value costs a look at the app's log, a shown secret costs more.
-bool suggests_secret(std::string_view raw_name) {
-    constexpr std::array<std::string_view, 11> kParts{"token", "secret", "pass", "pwd",  "auth",   "key",
-                                                      "sig",   "jwt",    "cred", "code", "session"};
-    // `id` is the connection token of a SignalR client.
-    constexpr std::array<std::string_view, 3> kNames{"id", "sid", "ticket"};
-    const auto name = decoded_name(raw_name);
-    return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
-           std::any_of(kParts.begin(), kParts.end(),
-                       [&](std::string_view part) { return name.find(part) != std::string::npos; });
-}
-
-std::string redact_query(std::string_view query) {
-    std::string shown;
-    while (true) {
-        const auto end = query.find_first_of("&;");
-        const auto item = query.substr(0, end);
-        const auto equals = item.find('=');
-        if (equals == std::string_view::npos) {
-            // A name without a value, or a token that somebody put there bare.
-            if (!item.empty()) shown += "***";
-        } else if (suggests_secret(item.substr(0, equals))) {
-            shown.append(item.substr(0, equals + 1)).append("***");
-        } else {
-            shown.append(item);
-        }
-        if (end == std::string_view::npos) return shown;
-        shown += query[end];
-        query.remove_prefix(end + 1);
-    }
-}
-
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view value) {
@@ -177,9 +124,10 @@ void append_text_message(std::string& out, std::string_view message) {
 }
 
 std::string redact_target(std::string_view target) {
-    const auto mark = target.find('?');
-    if (mark == std::string_view::npos) return std::string(target);
-    return std::string(target.substr(0, mark + 1)) + redact_query(target.substr(mark + 1));
+    if (!target.starts_with('/')) return "***";
+    const auto end = target.find_first_of("?;");
+    if (end == std::string_view::npos) return std::string(target);
+    return std::string(target.substr(0, end + 1)) + "***";
 }
 
 }  // namespace trunkline::proxy

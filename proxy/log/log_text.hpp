@@ -22,9 +22,8 @@ void append_text_value(std::string& out, std::string_view value);
 /// Appends `message` without quotes, with what cannot be printed escaped.
 void append_text_message(std::string& out, std::string_view message);
 
-/// `target` (path, or path and query) as a log may show it: the values of query parameters whose name suggests a secret
-/// become `***`, as does a parameter without a name: `/chat?access_token=abc&room=1` ->
-/// `/chat?access_token=***&room=1`. Names are compared percent-decoded and without case.
+/// `target` as a log may show it: its path, and of what follows only that there is something: `/chat?***`. Which
+/// parameters are secrets only the app knows. `***` alone for what is no path: an absolute URI may carry a password.
 std::string redact_target(std::string_view target);
 
 }  // namespace trunkline::proxy

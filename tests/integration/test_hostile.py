@@ -49,7 +49,7 @@ class Clients(Scenario):
         with self.assertRaises(websockets.InvalidStatusCode):
             await self.connect(proxy.url("/nowhere?access_token=hunter2"))
         self.assertEqual(proxy.stop(), 0)
-        self.assertIn("/nowhere?access_token=***", proxy.log())  # else the next line proves nothing
+        self.assertIn("/nowhere?***", proxy.log())  # else the next line proves nothing
         self.assertNotIn("hunter2", proxy.log())
 
     async def test_a_request_that_never_ends(self):

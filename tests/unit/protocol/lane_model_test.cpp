@@ -442,7 +442,10 @@ class Model {
         const std::size_t index = random_.below(connections_.size());
         auto& connection = connections_[index];
         if (connection.has_left) return;
-        if (what < 50) return change_group(index);
+        if (what < 50) {
+            for (auto n = random_.pick<std::size_t>({1, 1, 1, 12}); n > 0; --n) change_group(index);
+            return;
+        }
         if (what < 53) {
             connection.has_left = connection.is_untold = true;
             return tell_closed(index);

@@ -219,13 +219,18 @@ TEST_CASE("upgrade: the app sees all headers but those of this hop", "[proxy][li
                                       .with("Cookie", "a=b")
                                       .with("x-forwarded-for", "1.2.3.4")
                                       .with("X-Forwarded-Anything", "x")
-                                      .with("X-Forwarded", "kept")
+                                      .with("X-Forwarded", "x")
+                                      .with("Forwarded", "for=1.2.3.4")
+                                      .with("X-Real-IP", "1.2.3.4")
+                                      .with("X_Real_IP", "1.2.3.4")
+                                      .with("Proxy-Authorization", "Basic x")
+                                      .with("X-Other", "kept")
                                       .with("Sec-WebSocket-Extensions", "permessage-deflate")
                                       .with("Sec-WebSocket-Protocol", "a")
                                       .with("Cookie", "c=d"));
     CHECK(request.headers == std::vector<Header>{{"Host", "a.example:8080"},
                                                  {"Cookie", "a=b"},
-                                                 {"X-Forwarded", "kept"},
+                                                 {"X-Other", "kept"},
                                                  {"Sec-WebSocket-Protocol", "a"},
                                                  {"Cookie", "c=d"}});
 }

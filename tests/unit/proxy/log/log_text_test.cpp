@@ -77,25 +77,19 @@ TEST_CASE("log_text: a long value is cut between characters", "[proxy][log]") {
     CHECK(cut.ends_with("€...\""));
 }
 
-TEST_CASE("log_text: secrets in queries are not shown", "[proxy][log]") {
+TEST_CASE("log_text: of a target only its path is shown", "[proxy][log]") {
     struct Row {
         std::string target, shown;
     };
     const auto row = GENERATE(values<Row>({
         {"/chat", "/chat"},
-        {"/chat?", "/chat?"},
-        {"/chat?room=1", "/chat?room=1"},
-        {"/chat?access_token=abc&room=1", "/chat?access_token=***&room=1"},
-        {"/chat?room=1&access_token=a=b", "/chat?room=1&access_token=***"},
-        {"/chat?ACCESS_TOKEN=abc", "/chat?ACCESS_TOKEN=***"},
-        {"/chat?access%5Ftok%65n=abc", "/chat?access%5Ftok%65n=***"},
-        {"/chat?a=1;token=x;b=2", "/chat?a=1;token=***;b=2"},
-        {"/chat?id=connection&x=1", "/chat?id=***&x=1"},
-        {"/chat?apiKey=1&password=2&sig=3", "/chat?apiKey=***&password=***&sig=***"},
+        {"/chat?", "/chat?***"},
+        {"/chat?room=1&access_token=a=b", "/chat?***"},
         {"/chat?eyJhbGciOi", "/chat?***"},
-        {"/chat?a=1&&b=2&", "/chat?a=1&&b=2&"},
-        {"/chat?%", "/chat?***"},
-        {"/chat?%4=1", "/chat?%4=1"},
+        {"/chat;token=x?room=1", "/chat;***"},
+        {"http://joe:hunter2@example.com/chat", "***"},
+        {"*", "***"},
+        {"", "***"},
     }));
     CAPTURE(row.target);
     CHECK(redact_target(row.target) == row.shown);
