@@ -1,4 +1,4 @@
-# Installs the SDK from BUILD below WORK, builds PROJECT against it and runs what came out.
+# Installs the SDK from BUILD below WORK, builds PROJECT and the app server of README against it and runs PROJECT.
 function(run)
     execute_process(COMMAND ${ARGN} RESULT_VARIABLE code)
     if(NOT code EQUAL 0)
@@ -12,8 +12,13 @@ set(flags "-Wall -Wextra -Werror")
 if(SANITIZE)
     string(APPEND flags " -fsanitize=${SANITIZE}")
 endif()
+file(READ ${README} text)
+if(NOT text MATCHES "\n```cpp\n([^`]*)```\n")
+    message(FATAL_ERROR "no C++ in ${README}")
+endif()
+file(WRITE ${WORK}/readme.cpp "${CMAKE_MATCH_1}")
 run(${CMAKE_COMMAND} --install ${BUILD} --component sdk --prefix ${WORK}/installed)
 run(${CMAKE_COMMAND} -S ${PROJECT} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
-    -DCMAKE_PREFIX_PATH=${WORK}/installed -DCMAKE_CXX_FLAGS=${flags})
+    -DCMAKE_PREFIX_PATH=${WORK}/installed -DCMAKE_CXX_FLAGS=${flags} -DREADME_CPP=${WORK}/readme.cpp)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/consumer)
