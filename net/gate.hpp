@@ -59,7 +59,6 @@ class Gate {
         tell_when_empty();
     }
 
-    bool is_closed() const noexcept { return closed_; }
     std::size_t in_flight() const noexcept { return in_flight_; }
 
   private:

@@ -27,7 +27,6 @@ class PauseReasons {
     }
 
     bool is_paused() const noexcept { return bits_ != 0; }
-    bool has(Reason reason) const noexcept { return (bits_ & bit(reason)) != 0; }
 
   private:
     static constexpr std::uint8_t bit(Reason reason) noexcept {

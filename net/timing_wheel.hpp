@@ -85,8 +85,6 @@ class TimingWheel {
     void schedule(WheelHook& hook, Clock::time_point deadline) noexcept;
     void cancel(WheelHook& hook) noexcept { hook.cancel(); }
 
-    bool empty() const noexcept { return !next_tick().has_value(); }
-
     /// The earliest time at which `advance` has anything to do; nothing if the wheel is empty. It may be earlier than
     /// the first deadline, when a far one is to be looked at again (at most four times per deadline within 24 days).
     std::optional<Clock::time_point> next() const noexcept;

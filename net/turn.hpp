@@ -39,8 +39,6 @@ class Turn {
     /// Frees `dead` at the end of this turn.
     void bury(std::unique_ptr<TurnHook> dead) { graves_.push_back(std::move(dead)); }
 
-    bool has_work() const noexcept { return !touched_.empty() || !graves_.empty(); }
-
     /// Flushes and frees. Called by the loop only.
     void end() {
         for (std::size_t i = 0; i < touched_.size(); ++i) {  // grows while it runs

@@ -81,8 +81,6 @@ class Pool final : public net::TurnHook {
     bool is_flushed() const noexcept;
 
   private:
-    friend class FromProxy;
-
     void on_turn_end() override {}
     void on_progress(LaneSlot& slot);
     bool append_if_reserve(LaneSlot& slot, std::string_view frame);

@@ -1,6 +1,6 @@
 # What trunkline is built on: all of it from the distribution's packages, nothing is downloaded.
 find_package(Threads REQUIRED)
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
 find_package(Boost 1.74 REQUIRED)
 
 # Two packages install a `msgpack-config.cmake` and the C one wins, so the C++ one is found by its header.

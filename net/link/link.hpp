@@ -50,7 +50,6 @@ class Link final : public PollHandler, public TurnHook {
     /// Closes at once, after one try to write what the lane has for it. The owner is not told.
     void close();
 
-    bool is_closed() const noexcept { return state_ == State::closed; }
     bool is_attached() const noexcept { return state_ == State::attached; }
     /// Null before the handshake is done.
     protocol::Lane* lane() const noexcept { return lane_; }

@@ -110,7 +110,7 @@ class Admin::Server {
   private:
     void listen(const config::AdminSettings& settings) {
         error_code ec;
-        const auto address = asio::ip::make_address(settings.host == "localhost" ? "127.0.0.1" : settings.host, ec);
+        const auto address = asio::ip::make_address(settings.host, ec);
         const tcp::endpoint endpoint(address, settings.port);
         if (!ec) acceptor_.open(endpoint.protocol(), ec);
         if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);

@@ -141,11 +141,6 @@ Member* Directory::find(const protocol::ConnectionId& id) const noexcept {
     return index == kNone ? nullptr : all_[index].member;
 }
 
-bool Directory::is_in_group(const Member& member, std::string_view group) const noexcept {
-    const Set* const set = find_set(groups_, group);
-    return set != nullptr && index_in(*set, member) != kNone;
-}
-
 bool Directory::is_user_in_group(std::string_view user, std::string_view group, HomeLane home) const noexcept {
     const Set* const of_user = find_set(users_, user);
     const Set* const of_group = find_set(groups_, group);

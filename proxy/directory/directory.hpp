@@ -56,7 +56,6 @@ class Directory {
     std::size_t leave_user_all(std::string_view user, HomeLane home = {});
 
     Member* find(const protocol::ConnectionId& id) const noexcept;
-    bool is_in_group(const Member& member, std::string_view group) const noexcept;
     /// Whether any of the user's connections of this lane is in the group.
     bool is_user_in_group(std::string_view user, std::string_view group, HomeLane home = {}) const noexcept;
     /// Whether any connection of this lane belongs to it.
@@ -82,16 +81,6 @@ class Directory {
     template <class Visit>
     void for_each_of_user(std::string_view user, Visit&& visit, HomeLane home = {}) const {
         if (const auto it = users_.find(user); it != users_.end()) for_each_of(it->second.entries, home, visit);
-    }
-    /// `visit(std::string_view)` for the name of each group of `member`.
-    template <class Visit>
-    void for_each_group_of(const Member& member, Visit&& visit) const {
-        const Reading reading(*this);
-        const auto* const list = memberships_of(member);
-        if (list == nullptr) return;
-        for (const Membership& membership : *list) {
-            if (!membership.set->is_user) visit(membership.set->name);
-        }
     }
 
   private:

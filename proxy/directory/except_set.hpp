@@ -11,11 +11,9 @@
 namespace trunkline::proxy {
 
 /// Who is left out of one fan-out. Ids are looked up once, and what is not here counts for nothing, so that choosing
-/// among thousands compares pointers. Reused from one fan-out to the next; valid until the directory changes.
+/// among thousands compares pointers. Made for one fan-out; valid until the directory changes.
 class ExceptSet {
   public:
-    void clear() noexcept { members_.clear(); }
-
     /// The text of a connection id, as it stands in a frame; what is no id, or is not here, is ignored.
     void add_connection(const Directory& directory, std::string_view id) {
         const auto parsed = protocol::ConnectionId::parse(id);
@@ -30,7 +28,6 @@ class ExceptSet {
         if (members_.size() > kScan) std::sort(members_.begin(), members_.end(), std::less<>());
     }
 
-    bool empty() const noexcept { return members_.empty(); }
     bool contains(const Member& member) const noexcept {
         if (members_.size() > kScan) {
             return std::binary_search(members_.begin(), members_.end(), &member, std::less<>());

@@ -55,7 +55,6 @@ class ConnectionLimits {
     std::variant<ConnectionTicket, RefuseReason> admit(std::string_view address);
 
     std::size_t open() const noexcept { return open_.load(std::memory_order_relaxed); }
-    std::size_t limit() const noexcept { return limit_; }
 
   private:
     friend class ConnectionTicket;

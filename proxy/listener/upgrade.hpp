@@ -67,8 +67,6 @@ class UpgradeRules {
 
     Decision decide(const RequestHead& head) const;
 
-    const config::RouteSettings& route(std::size_t index) const { return routes_[index]; }
-
   private:
     Decision judge(const RequestHead& head) const;
 

@@ -20,8 +20,6 @@ OriginPolicy::OriginPolicy(const std::vector<std::string>& allow_origins) : same
     for (const auto& entry : allow_origins) {
         if (entry == "*") {
             any_ = true;
-        } else if (entry == "null") {
-            null_ = true;
         } else if (auto origin = parse(entry)) {
             listed_.push_back(*std::move(origin));
         } else {
@@ -32,7 +30,6 @@ OriginPolicy::OriginPolicy(const std::vector<std::string>& allow_origins) : same
 
 bool OriginPolicy::allows(std::optional<std::string_view> text, const Authority& host) const {
     if (!text || any_) return true;
-    if (*text == "null") return null_;
     const auto origin = parse(*text);
     if (!origin) return false;
     if (!same_host_) return std::find(listed_.begin(), listed_.end(), *origin) != listed_.end();

@@ -17,8 +17,8 @@ namespace trunkline::proxy {
 /// origins pass, so that a rebound name, whose pages are "the same host", does not. Immutable, any thread.
 class OriginPolicy {
   public:
-    /// Entries are `*` (anything), `null`, or full origins such as `https://example.com:8443`.
-    /// Throws `std::invalid_argument` naming an entry that is none of these.
+    /// Entries are `*` (anything) or full origins such as `https://example.com:8443`; the origin `null`, which every
+    /// page can take on, cannot be listed. Throws `std::invalid_argument` naming an entry that is none of these.
     explicit OriginPolicy(const std::vector<std::string>& allow_origins);
 
     bool allows(std::optional<std::string_view> origin, const Authority& host) const;
@@ -36,7 +36,6 @@ class OriginPolicy {
     std::vector<Origin> listed_;
     bool same_host_ = true;
     bool any_ = false;
-    bool null_ = false;
 };
 
 }  // namespace trunkline::proxy

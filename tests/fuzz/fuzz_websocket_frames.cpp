@@ -28,23 +28,27 @@ struct Transcript {
     void on_message(PayloadKind kind, Bytes bytes) {
         require(bytes.size() <= max_message);
         if (kind == PayloadKind::text) require(is_valid_utf8(bytes));
-        append_message(delivered, kind, bytes);
+        append(kind == PayloadKind::text ? Opcode::text : Opcode::binary, bytes);
         note();
     }
     void on_ping(Bytes bytes) {
         require(bytes.size() <= kMaxControlPayload);
-        append_ping(delivered, bytes);
+        append(Opcode::ping, bytes);
         note();
     }
     void on_pong(Bytes bytes) {
         require(bytes.size() <= kMaxControlPayload);
-        append_pong(delivered, bytes);
+        append(Opcode::pong, bytes);
         note();
     }
     void on_close(std::uint16_t code, Bytes reason) {
         require(code == 1005 || may_be_sent(code));
         require(reason.size() <= kMaxCloseReason && is_valid_utf8(reason));
         append_close(delivered, code, reason);
+    }
+    void append(Opcode opcode, Bytes bytes) {
+        char header[kMaxServerHeader];
+        delivered.append(header, write_header(header, opcode, bytes.size())).append(bytes);
     }
     void note() { stop = stop_every != 0 && ++count % stop_every == 0; }
     bool stopped() const { return stop; }

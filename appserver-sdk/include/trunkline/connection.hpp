@@ -139,7 +139,6 @@ class Connection {
 
   private:
     friend class Core;
-    friend struct ConnectionState;
     friend struct std::hash<Connection>;
     explicit Connection(std::shared_ptr<ConnectionState> state) noexcept : state_(std::move(state)) {}
 

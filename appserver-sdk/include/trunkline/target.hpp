@@ -39,8 +39,6 @@ class Target {
     Set set_;
     std::string name_;
     std::vector<std::string> except_;
-
-    friend class Core;
 };
 
 /// One connection by its id, wherever it is attached. For a connection of this app server the calls are those of

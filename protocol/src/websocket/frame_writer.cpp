@@ -33,13 +33,7 @@ std::size_t write_header(char (&out)[kMaxServerHeader], Opcode opcode, std::size
     return 10;
 }
 
-void append_message(Buffer& out, PayloadKind kind, Bytes payload) {
-    append_frame(out, kind == PayloadKind::text ? Opcode::text : Opcode::binary, payload);
-}
-
 void append_ping(Buffer& out, Bytes payload) { append_frame(out, Opcode::ping, payload.substr(0, kMaxControlPayload)); }
-
-void append_pong(Buffer& out, Bytes payload) { append_frame(out, Opcode::pong, payload.substr(0, kMaxControlPayload)); }
 
 void append_close(Buffer& out, std::uint16_t code, Bytes reason) {
     if (!may_be_sent(code)) return append_frame(out, Opcode::close, {});

@@ -108,7 +108,7 @@ TEST_CASE("Gate: closing an empty one tells at once", "[net][gate]") {
     int told = 0;
     gate.close([&] { ++told; });
     CHECK(told == 1);
-    CHECK(gate.is_closed());
+    CHECK_FALSE(gate.enter());
 }
 
 TEST_CASE("PauseReasons: reading goes on with the last reason gone", "[net][pause]") {
@@ -119,8 +119,6 @@ TEST_CASE("PauseReasons: reading goes on with the last reason gone", "[net][paus
     CHECK(reasons.add(Why::ring_full));
     CHECK_FALSE(reasons.add(Why::ring_full));
     CHECK_FALSE(reasons.add(Why::closing));
-    CHECK(reasons.has(Why::closing));
-    CHECK_FALSE(reasons.has(Why::app_paused));
     CHECK_FALSE(reasons.remove(Why::ring_full));
     CHECK(reasons.is_paused());
     CHECK_FALSE(reasons.remove(Why::app_paused));

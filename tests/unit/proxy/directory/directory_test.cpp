@@ -66,11 +66,6 @@ struct Fixture {
         directory.for_each_of_user(name, collect(numbers), home);
         return numbers;
     }
-    std::set<std::string> groups_of(std::size_t i) {
-        std::set<std::string> names;
-        directory.for_each_group_of(*connections[i], [&](std::string_view name) { names.emplace(name); });
-        return names;
-    }
 
     Directory directory;
     std::vector<std::unique_ptr<Connection>> connections;
@@ -113,9 +108,8 @@ TEST_CASE("Directory: joining and leaving say whether they changed anything", "[
     CHECK(f.directory.join(f[0], "ann"));  // a group and a user of one name have nothing in common
     CHECK(f.group("room") == Numbers{0, 1});
     CHECK(f.group("ann") == Numbers{0});
-    CHECK(f.groups_of(0) == std::set<std::string>{"", "ann", "room"});
-    CHECK(f.directory.is_in_group(f[1], "room"));
-    CHECK_FALSE(f.directory.is_in_group(f[1], "ann"));
+    CHECK(f.group("") == Numbers{0});
+    CHECK(f.directory.group_count() == 3);
 
     CHECK_FALSE(f.directory.leave(f[1], "ann"));
     CHECK_FALSE(f.directory.leave(f[1], "nowhere"));
@@ -146,7 +140,7 @@ TEST_CASE("Directory: a removed connection is gone from everywhere", "[proxy][di
     CHECK(f.directory.group_count() == 0);
     CHECK(f.directory.user_count() == 0);
     f.add(1);
-    CHECK(f.groups_of(1).empty());
+    CHECK(f.directory.leave_all(f[1]) == 0);
     CHECK_FALSE(f.directory.user_of(f[1]).has_value());
 }
 
@@ -221,14 +215,11 @@ TEST_CASE("ExceptSet: leaves out connections and users, few or many", "[proxy][d
     ExceptSet except;
     except.add_connection(f.directory, "not an id");
     except.add_connection(f.directory, Fixture::id(1000).to_string());
-    CHECK(except.empty());
     for (std::size_t i = 0; i < count; ++i) except.add_connection(f.directory, Fixture::id(i).to_string());
     except.add_user(f.directory, "ann");
     except.add_user(f.directory, "nobody");
     except.seal();
     for (std::size_t i = 0; i < 60; ++i) CHECK(except.contains(f[i]) == (i < count || i == 59));
-    except.clear();
-    CHECK_FALSE(except.contains(f[59]));
 }
 
 TEST_CASE("Directory: random operations agree with plain sets", "[proxy][directory]") {
@@ -310,7 +301,6 @@ TEST_CASE("Directory: random operations agree with plain sets", "[proxy][directo
             all.insert(number);
             if (connection.user) users[*connection.user].insert(number);
             for (const auto& joined : connection.groups) groups[joined].insert(number);
-            CHECK(f.groups_of(number) == connection.groups);
             CHECK(f.directory.user_of(f[number]).has_value() == connection.user.has_value());
         }
         REQUIRE(f.all() == all);

@@ -12,9 +12,9 @@ using proxy::Outbox;
 namespace {
 
 std::string frame(std::size_t payload) {
-    std::string out;
-    protocol::websocket::append_message(out, protocol::PayloadKind::binary, std::string(payload, 'x'));
-    return out;
+    using namespace protocol::websocket;
+    char header[kMaxServerHeader];
+    return std::string(header, write_header(header, Opcode::binary, payload)).append(payload, 'x');
 }
 
 std::string all_of(const Outbox& outbox) {

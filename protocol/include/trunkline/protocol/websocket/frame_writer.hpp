@@ -13,11 +13,8 @@ namespace trunkline::protocol::websocket {
 /// number of clients.
 std::size_t write_header(char (&out)[kMaxServerHeader], Opcode opcode, std::size_t payload_size) noexcept;
 
-void append_message(Buffer& out, PayloadKind kind, Bytes payload);
-
 /// At most 125 bytes of `payload`; the rest is left out.
 void append_ping(Buffer& out, Bytes payload);
-void append_pong(Buffer& out, Bytes payload);
 
 /// A close frame. A code that may not be sent (1005, 1006, ...) becomes an empty payload, without the reason. The
 /// reason, which must be UTF-8, is cut at 123 bytes between characters.
