@@ -5,6 +5,7 @@
 #include "config/loader.hpp"
 #include "proxy/app/application.hpp"
 #include "proxy/app/command_line.hpp"
+#include "proxy/app/signals.hpp"
 #include "proxy/log/logging.hpp"
 
 extern char** environ;
@@ -17,6 +18,7 @@ using proxy::ExitCode;
 int end(ExitCode code) { return static_cast<int>(code); }
 
 int run(config::Settings settings) {
+    proxy::Signals::hold();  // before there is any thread: a stop that comes while we start is heard once we can drain
     const proxy::Logging logging(settings.log);
     try {
         proxy::Application application(std::move(settings));

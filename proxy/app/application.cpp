@@ -22,7 +22,6 @@ void raise_open_files_limit() {
 }
 
 config::Settings prepared(config::Settings settings) {
-    Signals::hold();  // a stop that comes while we start is heard once we can drain
     raise_open_files_limit();
     return settings;
 }

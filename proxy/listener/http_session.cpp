@@ -66,10 +66,10 @@ HttpSession::HttpSession(HttpContext& context, net::Gate::Pass pass, net::TcpSoc
       peer_address_(std::move(peer_address)) {}
 
 HttpSession::Awaitable<> HttpSession::serve() {
-    Next next = Next::request;
-    while (next == Next::request && !is_last_) {
+    Next next = Next::end;
+    do {
         next = co_await serve_request();
-    }
+    } while (next == Next::request && !is_last_);
 }
 
 HttpSession::Awaitable<> HttpSession::refuse(Refusal refusal) { co_await answer(std::move(refusal)); }

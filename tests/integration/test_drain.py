@@ -1,6 +1,7 @@
 """A proxy that is told to stop: how its clients leave, and that it ends in time whatever the others do."""
 import asyncio
 import signal
+import socket
 import time
 import unittest
 
@@ -54,6 +55,38 @@ class Drain(Scenario):
         started = time.monotonic()
         self.assertEqual(proxy.stop(), 0)
         self.assertLess(time.monotonic() - started, scaled(5))
+
+    async def test_what_http_has_begun_is_answered(self):
+        """A download that is under way arrives whole; who is connected and has asked for nothing may still do so."""
+        directory = self.directory / "www"
+        directory.mkdir()
+        content = bytes(range(256)) * 40_000
+        (directory / "large.bin").write_bytes(content)
+        proxy = self.proxy(self.app(), drain_timeout="20s", routes=[{"path": "/www/*", "files": str(directory)}])
+
+        def ask(path):
+            client = socket.create_connection(("127.0.0.1", proxy.port), scaled(20))
+            if path:
+                client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            return client
+
+        def rest(client):
+            bytes_ = b""
+            while block := client.recv(1 << 16):
+                bytes_ += block
+            return bytes_
+        download, waiting, idle = ask("/www/large.bin"), ask(None), ask("/www/none")
+        begun = download.recv(1000)
+        self.assertIn(b" 404 ", idle.recv(1000))
+        proxy.signal(signal.SIGTERM)
+        waiting.sendall(b"GET /www/none HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertIn(b" 404 ", rest(waiting))
+        self.assertTrue((begun + rest(download)).endswith(content))
+        started = time.monotonic()
+        self.assertEqual(proxy.wait(), 0)
+        self.assertLess(time.monotonic() - started, scaled(10))
+        for client in (download, waiting, idle):
+            client.close()
 
     async def test_a_drain_of_no_time_closes_all_at_once(self):
         proxy = self.proxy(self.app(), drain_timeout="0s")
