@@ -35,10 +35,10 @@ void set_origin(YamlValue& value, const Where& where) {
 
 class Override {
   public:
-    Override(std::string origin, Reading& reading) : x_where{std::move(origin), 0, 0}, x_reading(reading) {}
+    Override(std::string origin, Reading& reading) : where_{std::move(origin), 0, 0}, reading_(reading) {}
 
     void report(std::string key, std::string found, std::string expected) {
-        x_reading.report(x_where, std::move(key), std::move(found), std::move(expected));
+        reading_.report(where_, std::move(key), std::move(found), std::move(expected));
     }
 
     void apply(YamlValue& root, const std::vector<std::string>& levels, const std::string& text) {
@@ -61,7 +61,7 @@ class Override {
         YamlValue value;
         if (text.starts_with('[') || text.starts_with('{')) {
             std::vector<Problem> problems;
-            value = parse_yaml(text, x_where.origin, problems);
+            value = parse_yaml(text, where_.origin, problems);
             if (!problems.empty()) {
                 report(join(levels, "."), problems.front().found, problems.front().expected);
                 return std::nullopt;
@@ -70,7 +70,7 @@ class Override {
             value.kind = Kind::scalar;
             value.text = text;
         }
-        set_origin(value, x_where);
+        set_origin(value, where_);
         return value;
     }
 
@@ -94,15 +94,15 @@ class Override {
             return nullptr;
         }
         YamlValue child;
-        child.where = x_where;
+        child.where = where_;
         if (at.kind == Kind::map) child.key = level;
-        child.key_where = x_where;
+        child.key_where = where_;
         at.children.push_back(std::move(child));
         return &at.children.back();
     }
 
-    Where x_where;
-    Reading& x_reading;
+    Where where_;
+    Reading& reading_;
 };
 
 }  // namespace
