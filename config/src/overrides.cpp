@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "config/units.hpp"
+#include "trunkline/protocol/ascii.hpp"
 
 namespace trunkline::config {
 
@@ -130,7 +131,7 @@ void apply(const Overrides& overrides, YamlValue& root, Reading& reading) {
     for (const auto& [name, value] : environment) {
         if (!name.starts_with(kPrefix)) continue;
         Override override_("environment " + name, reading);
-        const auto levels = split(to_lower(std::string_view(name).substr(kPrefix.size())), "__");
+        const auto levels = split(protocol::to_lower(std::string_view(name).substr(kPrefix.size())), "__");
         if (levels.empty()) {
             override_.report({}, "an empty level in its name", "TRUNKLINE__SECTION__KEY");
         } else {

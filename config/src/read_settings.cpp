@@ -10,6 +10,7 @@
 #include "config/route_pattern.hpp"
 #include "config/static_tree.hpp"
 #include "config/units.hpp"
+#include "trunkline/protocol/ascii.hpp"
 #include "trunkline/protocol/link_key.hpp"
 
 namespace trunkline::config {
@@ -135,7 +136,7 @@ std::vector<std::string> read_subprotocols(Node node) {
         constexpr const char* kExpected = "a sub-protocol's name (an HTTP token)";
         const auto name = item.text(kExpected);
         if (!name) continue;
-        if (!is_token(*name)) {
+        if (!protocol::is_token(*name)) {
             item.report(item.found(), kExpected);
         } else if (std::find(subprotocols.begin(), subprotocols.end(), *name) != subprotocols.end()) {
             item.report(item.found() + " again", "each sub-protocol once");
