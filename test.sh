@@ -10,12 +10,14 @@ command -v node >/dev/null || npm_packages+=(nodejs)
 command -v npm >/dev/null || npm_packages+=(npm)
 install_packages "${packages_to_build[@]}" "${packages_to_test[@]}" "${npm_packages[@]}"
 
-modules=tests/integration/node_modules
-if [ tests/integration/package-lock.json -nt $modules/.package-lock.json ]; then
-    step "installing npm packages into $modules"
-    npm ci --prefix tests/integration --no-audit --no-fund --loglevel=error >/dev/null
-    touch $modules/.package-lock.json
-fi
+for tests in tests/integration tests/load; do
+    modules=$tests/node_modules
+    if [ $tests/package-lock.json -nt $modules/.package-lock.json ]; then
+        step "installing npm packages into $modules"
+        npm ci --prefix $tests --no-audit --no-fund --loglevel=error >/dev/null
+        touch $modules/.package-lock.json
+    fi
+done
 
 configure debug -DTRUNKLINE_WHOLE_CTEST=ON
 build debug all

@@ -165,6 +165,8 @@ class Lane {
     TimePoint last_ack_{};
 };
 
+// ---------------------------------------------------------------------------------------------------------------------
+
 template <class Handler>
 Result<void> Lane::receive(Bytes chunk, TimePoint now, Handler& handler) {
     while (!chunk.empty() && !partial_.empty()) {

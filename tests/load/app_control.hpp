@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/load/ledger.hpp"
+#include "tests/load/options.hpp"
+
+namespace trunkline::load {
+
+/// A connection to trunkline-load-app beside the clients', over which its ticks are begun and ended. Blocks, a few
+/// seconds at most; the main thread's. Failures throw std::runtime_error with a text for the user.
+class AppControl {
+  public:
+    explicit AppControl(const Options& options);
+    ~AppControl();
+
+    void begin_ticks();
+    /// When each tick was sent.
+    SendLog end_ticks();
+
+  private:
+    struct Connection;
+    const Options& options_;
+    std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace trunkline::load

@@ -1,0 +1,166 @@
+#include "tests/load/report.hpp"
+
+#include <cstdarg>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace trunkline::load {
+namespace {
+
+using nlohmann::json;
+
+std::string line(const char* format, ...) __attribute__((format(printf, 1, 2)));
+std::string line(const char* format, ...) {
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    std::vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return std::string(text) + "\n";
+}
+
+std::string row(const char* name, const std::string& value) { return line("  %-22s%s", name, value.c_str()); }
+
+std::string number(std::uint64_t n) {
+    std::string digits = std::to_string(n);
+    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+        digits.insert(static_cast<std::size_t>(at), ",");
+    return digits;
+}
+
+std::string percentiles(const Histogram& h) {
+    std::string text;
+    for (const auto& [name, p] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}}) {
+        text += std::string(name) + " " + show_duration(static_cast<double>(h.percentile(p))) + "   ";
+    }
+    return text + "max " + show_duration(static_cast<double>(h.max()));
+}
+
+double us(std::int64_t ns) { return static_cast<double>(ns) / 1000; }
+
+json to_json(const Histogram& h) {
+    return {{"count", h.count()},
+            {"p50_us", us(h.percentile(0.5))},
+            {"p90_us", us(h.percentile(0.9))},
+            {"p99_us", us(h.percentile(0.99))},
+            {"p999_us", us(h.percentile(0.999))},
+            {"max_us", us(h.max())}};
+}
+
+/// All figures; `with_histogram` for the page.
+json figures(const Options& options, const Report& report, bool with_histogram) {
+    const Result& r = report.result;
+    const Verdict& v = r.verdict;
+    json out{{"profile", to_string(options.profile)},
+             {"clients", r.clients},
+             {"connected", r.connected},
+             {"seconds", r.measured_seconds},
+             {"sent", r.sent},
+             {"received", r.received},
+             {"rate", report.measure("rate")},
+             {"latency", to_json(r.latency)},
+             {"connect", to_json(r.connect)},
+             {"connect_seconds", r.connect_seconds},
+             {"ledger",
+              {{"expected", v.expected},
+               {"received", v.received},
+               {"missing", v.missing},
+               {"doubled", v.doubled},
+               {"out_of_order", v.out_of_order},
+               {"misdelivered", v.misdelivered},
+               {"stranded", v.stranded},
+               {"uncertain", v.uncertain},
+               {"unreadable", r.unreadable}}},
+             {"closed", r.closed.total()},
+             {"refused", r.not_connected.total()},
+             {"own_cpu", r.own_cpu},
+             {"complaints", report.complaints},
+             {"remarks", report.remarks}};
+    if (options.profile == ProfileKind::connect) {
+        out["reconnect"] = to_json(r.reconnect);
+        out["reconnect_seconds"] = r.reconnect_seconds;
+    }
+    if (report.cpu_us_per_message) out["cpu_us_per_message"] = *report.cpu_us_per_message;
+    if (report.bytes_per_client) out["bytes_per_client"] = *report.bytes_per_client;
+    for (const Second& second : r.seconds) {
+        out["per_second"].push_back({{"sent", second.sent},
+                                     {"received", second.received},
+                                     {"p50_us", us(second.latency.percentile(0.5))},
+                                     {"p99_us", us(second.latency.percentile(0.99))},
+                                     {"max_us", us(second.latency.max())}});
+    }
+    for (const auto& second : report.server) {
+        out["server"].push_back({{"at", second.at}, {"cores", second.cpu}, {"bytes", second.resident_bytes}});
+    }
+    for (const auto& [at, command] : report.events) out["events"].push_back({{"at", at}, {"command", command}});
+    if (with_histogram) {
+        for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+            if (r.latency.count_in(i) == 0) continue;
+            out["histogram"].push_back({static_cast<double>(Histogram::end_of(i)) / 1000, r.latency.count_in(i)});
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string summary(const Options& options, const Report& report) {
+    const Result& r = report.result;
+    const Verdict& v = r.verdict;
+    std::string out =
+        line("%s, %s of %s clients connected in %.2f s (%.0f/s)", to_string(options.profile),
+             number(r.connected).c_str(), number(r.clients).c_str(), r.connect_seconds, report.measure("connect_rate"));
+    if (r.connect.count() != 0) out += row("connect", percentiles(r.connect));
+    if (options.profile == ProfileKind::connect) {
+        out += row("all back at once", show_duration(r.reconnect_seconds * 1e9));
+        out += row("  each", percentiles(r.reconnect));
+    }
+    if (r.received + r.sent != 0) {
+        out += row("measured", show_duration(r.measured_seconds * 1e9));
+        out += row("sent", number(r.sent));
+        const auto rate = static_cast<std::uint64_t>(report.measure("rate"));
+        out += row("received", number(r.received) + " (" + number(rate) + "/s)");
+        out += row("latency", percentiles(r.latency));
+    }
+    if (v.expected + v.uncertain != 0) {
+        out += row("ledger", number(v.received) + " of " + number(v.expected) + " came, " + number(v.missing) +
+                                 " missing, " + number(v.doubled) + " doubled, " + number(v.out_of_order) +
+                                 " out of order, " + number(v.misdelivered) + " misdelivered, " + number(v.stranded) +
+                                 " clients stranded");
+    }
+    if (report.cpu_us_per_message)
+        out += line("  %-22s%.2f us of CPU per message", "server side", *report.cpu_us_per_message);
+    if (report.bytes_per_client) out += line("  %-22s%.0f bytes per client", "server side", *report.bytes_per_client);
+    for (const auto& [at, command] : report.events) out += line("  at %.1f s: %s", at, command.c_str());
+    for (const auto& remark : report.remarks) out += "note: " + remark + "\n";
+    for (const auto& complaint : report.complaints) out += "FAILED: " + complaint + "\n";
+    return out;
+}
+
+std::string to_json(const Options& options, const Report& report) {
+    return figures(options, report, false).dump(2) + "\n";
+}
+
+std::string to_json_with_histogram(const Options& options, const Report& report) {
+    return figures(options, report, true).dump();
+}
+
+std::string to_csv(const Report& report) {
+    std::string out = "second,sent,received,p50_us,p99_us,max_us,server_cores,server_bytes\n";
+    for (std::size_t i = 0; i < report.result.seconds.size(); ++i) {
+        const Second& s = report.result.seconds[i];
+        out += line("%zu,%llu,%llu,%.1f,%.1f,%.1f,", i, static_cast<unsigned long long>(s.sent),
+                    static_cast<unsigned long long>(s.received), us(s.latency.percentile(0.5)),
+                    us(s.latency.percentile(0.99)), us(s.latency.max()));
+        out.pop_back();
+        if (i < report.server.size()) {
+            out += line("%.3f,%llu", report.server[i].cpu,
+                        static_cast<unsigned long long>(report.server[i].resident_bytes));
+        } else {
+            out += ",\n";
+        }
+    }
+    return out;
+}
+
+}  // namespace trunkline::load

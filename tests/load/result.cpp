@@ -1,0 +1,184 @@
+#include "tests/load/result.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <string_view>
+
+namespace trunkline::load {
+namespace {
+
+std::string words(CloseWhy why, int code) {
+    switch (why) {
+        case CloseWhy::not_closed:
+        case CloseWhy::by_us: return "closed by the load tester";
+        case CloseWhy::refused: return "refused with HTTP " + std::to_string(code);
+        case CloseWhy::cannot_connect: return std::string("cannot connect: ") + std::strerror(code);
+        case CloseWhy::timeout: return "no answer to the upgrade in time";
+        case CloseWhy::by_server: return "closed by the server with " + std::to_string(code);
+        case CloseWhy::reset: return "ended without a close frame";
+        case CloseWhy::bad_frame: return "closed here: the server sent bytes that are no WebSocket frame of a server";
+    }
+    return "?";
+}
+
+class Writer {
+  public:
+    template <class T>
+    void put(const T& value) {
+        static_assert(std::is_trivially_copyable_v<T>);
+        out.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    void put(const Histogram& histogram) {
+        std::uint64_t used = 0;
+        for (std::size_t i = 0; i < Histogram::kBuckets; ++i) used += histogram.count_in(i) != 0 ? 1 : 0;
+        put(used);
+        put(histogram.max());
+        for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+            if (histogram.count_in(i) == 0) continue;
+            put(static_cast<std::uint64_t>(i));
+            put(histogram.count_in(i));
+        }
+    }
+    void put(const Losses& losses) {
+        put(losses.counts.size());
+        for (const auto& [what, count] : losses.counts) {
+            put(what.first);
+            put(what.second);
+            put(count);
+        }
+    }
+    std::string out;
+};
+
+class Reader {
+  public:
+    explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+    template <class T>
+    T get() {
+        if (bytes_.size() < sizeof(T)) throw std::runtime_error("a shard's result is cut off");
+        T value;
+        std::memcpy(&value, bytes_.data(), sizeof value);
+        bytes_.remove_prefix(sizeof value);
+        return value;
+    }
+    void get(Histogram& histogram) {
+        const auto used = get<std::uint64_t>();
+        const auto max = get<std::int64_t>();
+        std::size_t last = Histogram::kBuckets;
+        std::uint64_t last_count = 0;
+        for (std::uint64_t i = 0; i < used; ++i) {
+            if (last_count != 0) histogram.record(static_cast<std::int64_t>(Histogram::end_of(last)), last_count);
+            last = static_cast<std::size_t>(get<std::uint64_t>());
+            last_count = get<std::uint64_t>();
+            if (last >= Histogram::kBuckets) throw std::runtime_error("a shard's result is damaged");
+        }
+        if (last_count != 0) histogram.record(max, last_count);  // the highest bucket: its maximum exactly
+    }
+    void get(Losses& losses) {
+        for (auto n = get<std::size_t>(); n > 0; --n) {
+            const auto why = get<CloseWhy>();
+            const auto code = get<int>();
+            losses.add(why, code, get<std::uint64_t>());
+        }
+    }
+
+  private:
+    std::string_view bytes_;
+};
+
+}  // namespace
+
+void Second::merge(const Second& other) noexcept {
+    sent += other.sent;
+    received += other.received;
+    latency.merge(other.latency);
+}
+
+std::uint64_t Losses::total() const noexcept {
+    std::uint64_t sum = 0;
+    for (const auto& entry : counts) sum += entry.second;
+    return sum;
+}
+
+std::vector<std::string> Losses::lines() const {
+    std::vector<std::string> lines;
+    for (const auto& [what, count] : counts) {
+        lines.push_back(std::to_string(count) + (count == 1 ? " client was " : " clients were ") +
+                        words(what.first, what.second));
+    }
+    return lines;
+}
+
+void Result::merge(const Result& other) {
+    verdict.add(other.verdict);
+    latency.merge(other.latency);
+    connect.merge(other.connect);
+    reconnect.merge(other.reconnect);
+    busy.merge(other.busy);
+    if (seconds.size() < other.seconds.size()) seconds.resize(other.seconds.size());
+    for (std::size_t i = 0; i < other.seconds.size(); ++i) seconds[i].merge(other.seconds[i]);
+    for (const auto& [what, count] : other.not_connected.counts) not_connected.add(what.first, what.second, count);
+    for (const auto& [what, count] : other.closed.counts) closed.add(what.first, what.second, count);
+    clients += other.clients;
+    connected += other.connected;
+    sent += other.sent;
+    received += other.received;
+    unreadable += other.unreadable;
+    slow_closed += other.slow_closed;
+    connect_seconds = std::max(connect_seconds, other.connect_seconds);
+    reconnect_seconds = std::max(reconnect_seconds, other.reconnect_seconds);
+    measured_seconds = std::max(measured_seconds, other.measured_seconds);
+    own_cpu = std::max(own_cpu, other.own_cpu);
+}
+
+std::string serialize(const Result& result) {
+    Writer writer;
+    writer.put(result.verdict);
+    for (const auto* histogram : {&result.latency, &result.connect, &result.reconnect, &result.busy}) {
+        writer.put(*histogram);
+    }
+    writer.put(result.seconds.size());
+    for (const Second& second : result.seconds) {
+        writer.put(second.sent);
+        writer.put(second.received);
+        writer.put(second.latency);
+    }
+    writer.put(result.not_connected);
+    writer.put(result.closed);
+    for (const auto number :
+         {result.clients, result.connected, result.sent, result.received, result.unreadable, result.slow_closed}) {
+        writer.put(number);
+    }
+    for (const auto number :
+         {result.connect_seconds, result.reconnect_seconds, result.measured_seconds, result.own_cpu}) {
+        writer.put(number);
+    }
+    return std::move(writer.out);
+}
+
+Result deserialize(std::string_view bytes) {
+    Reader reader(bytes);
+    Result result;
+    result.verdict = reader.get<Verdict>();
+    for (auto* histogram : {&result.latency, &result.connect, &result.reconnect, &result.busy}) reader.get(*histogram);
+    result.seconds.resize(reader.get<std::size_t>());
+    for (Second& second : result.seconds) {
+        second.sent = reader.get<std::uint64_t>();
+        second.received = reader.get<std::uint64_t>();
+        reader.get(second.latency);
+    }
+    reader.get(result.not_connected);
+    reader.get(result.closed);
+    for (auto* number : {&result.clients, &result.connected, &result.sent, &result.received, &result.unreadable,
+                         &result.slow_closed}) {
+        *number = reader.get<std::uint64_t>();
+    }
+    for (auto* number :
+         {&result.connect_seconds, &result.reconnect_seconds, &result.measured_seconds, &result.own_cpu}) {
+        *number = reader.get<double>();
+    }
+    return result;
+}
+
+}  // namespace trunkline::load

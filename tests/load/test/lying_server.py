@@ -1,0 +1,63 @@
+"""A WebSocket server that echoes, and lies in one way: trunkline-load's ledger has to say which. Prints its port."""
+import asyncio
+import http
+import itertools
+import sys
+
+import websockets
+
+LIE = sys.argv[1]
+numbers, requests = itertools.count(), itertools.count()
+held = []
+
+
+async def echo(socket):
+    number = next(numbers)
+    if LIE == "closes-half" and number % 2 == 1:
+        await asyncio.sleep(0.3)
+        return await socket.close(1011, "not you")
+    before = None
+    async for count, message in _numbered(socket):
+        if LIE == "forgets" and number % 10 == 3 and count == 20:
+            continue
+        if LIE == "changes" and count == 20:
+            message = message[:10] + "f" + message[11:]  # another run's
+        if LIE == "speaks-nonsense" and count == 20:
+            message = "hello"
+        if LIE == "swaps" and count % 20 == 19:
+            before = message  # goes out behind the next one
+            continue
+        if LIE == "misdelivers" and count == 20:
+            held.append(message)
+            message = held[0]
+        await socket.send(message)
+        if before is not None:
+            await socket.send(before)
+            before = None
+        if LIE == "answers-twice" and count == 20:
+            await socket.send(message)
+
+
+async def _numbered(socket):
+    count = 0
+    async for message in socket:
+        yield count, message
+        count += 1
+
+
+async def refuse(path, headers):
+    if LIE == "refuses":
+        return http.HTTPStatus.SERVICE_UNAVAILABLE, [], b"no\n"
+    if LIE == "refuses-half" and next(requests) % 2 == 1:
+        return http.HTTPStatus.SERVICE_UNAVAILABLE, [], b"no\n"
+    if LIE == "never-answers":
+        await asyncio.sleep(60)
+
+
+async def main():
+    options = {"compression": None, "process_request": refuse, "ping_interval": None}
+    async with websockets.serve(echo, "127.0.0.1", 0, **options) as server:
+        print(server.sockets[0].getsockname()[1], flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())

@@ -1,0 +1,215 @@
+"""trunkline-load against servers that lie: a ledger that cannot fail proves nothing. And each profile, for a moment,
+through a real proxy."""
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "integration"))
+sys.dont_write_bytecode = True
+from support.processes import Process, wait_until  # noqa: E402
+from support.ports import free_port  # noqa: E402
+from support.servers import _accepts  # noqa: E402
+from support.yaml_text import to_yaml  # noqa: E402
+
+BIN = pathlib.Path(os.environ["TRUNKLINE_BIN"])
+PROFILES = {
+    "echo": [], "shared-echo": [], "broadcast": ["-i", "20ms"], "chat": ["-i", "10ms", "--rooms", "4"], "fanout": [],
+    "client-to-client": ["-i", "20ms"], "slow-reader": ["-i", "5ms", "-s", "16000", "--slow", "2"], "connect": [],
+    "idle": [],
+}
+
+
+def load(*arguments, timeout=60):
+    command = [BIN / "trunkline-load", "-q", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    return result.returncode, result.stdout + result.stderr
+
+
+class Lies(unittest.TestCase):
+    def run_against(self, lie, *arguments):
+        server = subprocess.Popen([sys.executable, HERE / "lying_server.py", lie], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        port = int(server.stdout.readline())
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "report.json"
+            code, text = load("echo", f"ws://127.0.0.1:{port}/", "-c", 20, "-d", "1s", "--warm-up", "200ms",
+                              "--settle", "2s", "--json", path, *arguments)
+            report = json.loads(path.read_text()) if path.exists() else {}
+        return code, text, report.get("ledger", {}), report
+
+    def test_an_honest_one(self):
+        for arguments in ([], ["-r", 400], ["--shards", 2], ["--workers", 1]):
+            code, text, ledger, _ = self.run_against("nothing", *arguments)
+            self.assertEqual(code, 0, text)
+            self.assertGreater(ledger["expected"], 100)
+            self.assertEqual(ledger["expected"], ledger["received"])
+            self.assertNotIn("FAILED", text)
+
+    def test_answers_that_never_come(self):
+        code, text, ledger, _ = self.run_against("forgets")
+        self.assertEqual((code, ledger["missing"], ledger["stranded"]), (1, 2, 2), text)  # a closed loop waits for ever
+        code, text, ledger, _ = self.run_against("forgets", "-r", 800)
+        self.assertEqual((code, ledger["missing"], ledger["stranded"]), (1, 2, 0), text)
+        self.assertIn("missing", text)
+
+    def test_answers_that_come_twice(self):
+        for arguments in ([], ["-r", 800]):
+            code, text, ledger, _ = self.run_against("answers-twice", *arguments)
+            self.assertEqual((code, ledger["doubled"], ledger["missing"]), (1, 20, 0), text)
+            self.assertIn("came twice", text)
+
+    def test_answers_in_the_wrong_order(self):
+        code, text, ledger, _ = self.run_against("swaps", "-r", 800)
+        self.assertEqual(code, 1, text)
+        self.assertGreaterEqual(ledger["out_of_order"], 20, text)
+        self.assertEqual(ledger["doubled"], 0)
+        self.assertIn("behind a later one", text)
+
+    def test_answers_to_somebody_else(self):
+        code, text, ledger, _ = self.run_against("misdelivers", "-r", 800)
+        self.assertEqual((code, ledger["misdelivered"], ledger["missing"]), (1, 19, 19), text)
+        code, text, ledger, _ = self.run_against("changes", "-r", 800)
+        self.assertEqual((code, ledger["misdelivered"]), (1, 20), text)
+
+    def test_nonsense(self):
+        code, text, ledger, _ = self.run_against("speaks-nonsense", "-r", 800)
+        self.assertEqual((code, ledger["unreadable"]), (1, 20), text)
+        self.assertIn("echo server", text)
+
+    def test_half_of_the_clients_closed(self):
+        code, text, ledger, report = self.run_against("closes-half", "-r", 400)
+        self.assertEqual((code, report["closed"]), (1, 10), text)
+        self.assertIn("10 clients were closed by the server with 1011", text)
+        self.assertEqual(ledger["missing"], 0, text)
+
+    def test_refused(self):
+        code, text, _, _ = self.run_against("refuses")
+        self.assertEqual(code, 3, text)
+        self.assertIn("20 clients were refused with HTTP 503", text)
+        code, text, _, report = self.run_against("refuses-half")
+        self.assertEqual((code, report["refused"], report["connected"]), (1, 10, 10), text)
+        code, text, _, _ = self.run_against("never-answers", "--connect-timeout", "500ms")
+        self.assertEqual(code, 3, text)
+        self.assertIn("no answer to the upgrade in time", text)
+
+    def test_nobody_there(self):
+        code, text = load("echo", f"ws://127.0.0.1:{free_port()}/", "-c", 3)
+        self.assertEqual(code, 3, text)
+        self.assertIn("Connection refused", text)
+
+    def test_expectations(self):
+        code, text, _, _ = self.run_against("nothing", "--expect", "p99<1us,missing=0,received>10")
+        self.assertEqual(code, 1, text)
+        self.assertIn("expected p99<1us", text)
+        self.assertNotIn("received>10", text)
+
+    def test_usage_is_2(self):
+        nobody = "ws://127.0.0.1:1/"
+        for arguments in ([], ["echo"], ["nonsense", nobody], ["echo", "127.0.0.1:1"], ["echo", "ws://example.com/"],
+                          ["echo", nobody, "-c", "0"], ["echo", nobody, "-d", "10"], ["echo", nobody, "-d", "0s"],
+                          ["echo", nobody, "-s", "3"], ["echo", nobody, "-r", "-3"],
+                          ["echo", nobody, "--expect", "joy>3"], ["echo", nobody, "--at", "soon x"],
+                          ["echo", nobody, "--client", "carrier"], ["chat", nobody, "--shards", "2"],
+                          ["slow-reader", nobody, "-c", "5", "--slow", "5"]):
+            code, text = load(*arguments)
+            self.assertEqual(code, 2, (arguments, text))
+            self.assertIn("trunkline-load: ", text)
+
+    def test_too_few_descriptors(self):
+        command = f"ulimit -n 200; exec {BIN}/trunkline-load echo ws://127.0.0.1:1/ -c 1000"
+        result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=20)
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("--shards", result.stderr)
+
+
+class Profiles(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory(prefix="trunkline-load-")
+        directory = pathlib.Path(cls.temporary.name)
+        address = f"unix://{directory}/app.sock"
+        cls.processes = [Process("app", [BIN / "trunkline-load-app", "--listen", address], directory)]
+        wait_until(lambda: _accepts(address), "the app server listens")
+        cls.urls, cls.admins = [], []
+        for i in range(2):
+            port, admin = free_port(), free_port()
+            config = directory / f"proxy-{i}.yaml"
+            config.write_text(to_yaml({
+                "workers": 1, "drain_timeout": "100ms", "proxy_id": f"proxy-{i}", "listeners": [{"address": f"127.0.0.1:{port}"}],
+                "upstreams": {"app": {"app_servers": [address]}}, "routes": [{"path": "/*", "upstream": "app"}],
+                "admin": {"address": f"127.0.0.1:{admin}"}, "log": {"level": "warn"}}) + "\n")
+            proxy = Process(f"proxy-{i}", [BIN / "trunkline", "run", "--config", config], directory)
+            cls.processes.append(proxy)
+            cls.urls.append(f"ws://127.0.0.1:{port}/")
+            cls.admins.append(admin)
+            wait_until(lambda: cls.is_ready(admin), "the proxy is ready")
+
+    @staticmethod
+    def is_ready(admin):
+        try:
+            with socket.create_connection(("127.0.0.1", admin), 2) as connection:
+                connection.sendall(b"GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+                return b" 200 " in connection.recv(4096)
+        except OSError:
+            return False
+
+    @classmethod
+    def tearDownClass(cls):
+        for process in reversed(cls.processes):
+            process.stop()
+        cls.temporary.cleanup()
+
+    def test_each_profile_over_two_proxies(self):
+        for profile, arguments in PROFILES.items():
+            with self.subTest(profile), tempfile.TemporaryDirectory() as directory:
+                outputs = {kind: pathlib.Path(directory) / f"report.{kind}" for kind in ("json", "csv", "html")}
+                code, text = load(profile, *self.urls, "-c", 40, "-d", "700ms", "--warm-up", "200ms", *arguments,
+                                  "--pid", ",".join(str(p.pid) for p in self.processes), "--at", "100ms true",
+                                  *(x for kind, path in outputs.items() for x in (f"--{kind}", path)))
+                self.assertEqual(code, 0, text)
+                report = json.loads(outputs["json"].read_text())
+                self.assertEqual(report["connected"], 40)
+                if profile not in ("connect", "idle"):
+                    self.assertGreater(report["ledger"]["expected"], 100, text)
+                    self.assertEqual(report["ledger"]["expected"], report["ledger"]["received"])
+                    self.assertIn("cpu_us_per_message", report)
+                    self.assertGreater(len(outputs["csv"].read_text().splitlines()), 1)
+                page = outputs["html"].read_text()
+                self.assertIn(profile, page)
+                self.assertNotIn("src=", page)  # it needs nothing else
+
+    def test_the_server_side_by_its_metrics(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "report.json"
+            code, text = load("echo", self.urls[0], "-c", 10, "-d", "1s", "--metrics", f"http://127.0.0.1:{self.admins[0]}/metrics",
+                              "--json", path)
+            self.assertEqual(code, 0, text)
+            self.assertGreater(json.loads(path.read_text())["cpu_us_per_message"], 0)
+
+    def test_a_killed_proxy_is_seen(self):
+        directory = pathlib.Path(self.temporary.name)
+        port = free_port()
+        config = directory / "victim.yaml"
+        config.write_text((directory / "proxy-0.yaml").read_text().replace(self.urls[0][5:-1], f"127.0.0.1:{port}")
+                          .replace("proxy-0", "victim").replace(str(self.admins[0]), str(free_port())))
+        victim = Process("victim", [BIN / "trunkline", "run", "--config", config], directory)
+        wait_until(lambda: _accepts(f"tcp://127.0.0.1:{port}"), "the victim listens")
+        code, text = load("echo", self.urls[0], f"ws://127.0.0.1:{port}/", "-c", 20, "-d", "1s", "--settle", "1s",
+                          "--at", f"1500ms kill -9 {victim.pid}")
+        victim.kill()
+        self.assertEqual(code, 1, text)
+        self.assertIn("10 clients were ended without a close frame", text)
+        self.assertIn("at 1.5 s: kill -9", text)
+        self.assertIn(", 0 missing", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
