@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "proxy/listener/http_answer.hpp"
 #include "proxy/log/logging.hpp"
@@ -24,6 +25,10 @@ namespace {
 // A client's bytes are read only as far as its lane has room, but never in smaller pieces than this: the ring may
 // overshoot by so much per client that was being read when it filled.
 constexpr std::size_t kMinReadBytes = 16 << 10;
+
+// What a message costs of its client's share of a lane, beside its bytes: many small ones keep an app server busy for
+// longer than few large ones.
+constexpr std::size_t kMessageCost = 64;
 
 // A client heard so rarely may have had its answers later than the kernel waits with an ACK, 40 ms.
 constexpr std::chrono::milliseconds kAnswersLate{20};
@@ -153,7 +158,10 @@ void Session::read() {
         if (paused_.is_paused() && state_ == State::open) return;
 
         std::size_t size = block.size();
-        if (state_ == State::open) size = std::min(size, std::max(kMinReadBytes, binding_.lane->room()));
+        if (state_ == State::open) {
+            size = std::min({size, std::max(kMinReadBytes, static_cast<std::size_t>(binding_.lane->room())),
+                             std::max(kMinReadBytes, share_left())});
+        }
         if (home_.loop.now() - heard_ > kAnswersLate) stream_.defer_ack();
         const auto in = stream_.read_some(block.first(size));
         if (in.status == IoResult::Status::would_block) {
@@ -210,6 +218,49 @@ void Session::on_message(PayloadKind kind, Bytes payload) {
     last_message_ = home_.loop.now();
     home_.counters.count_message(Direction::to_app, payload.size());
     binding_.lane->send_data(binding_.chan, kind, payload);
+    count_share(payload.size());
+}
+
+// --- Its share of the lane ---
+//
+// A lane is one queue. A client that sends faster than the app handles would fill it, and all others on the lane would
+// wait behind its messages; so no more than an eighth of the ring is one client's.
+
+void Session::count_share(std::size_t payload_bytes) {
+    const auto cost = static_cast<std::uint32_t>(payload_bytes + kMessageCost);
+    const auto& lane = binding_.lane->linked.lane;
+    if (lane.peer_handled() >= share_mark_) {
+        share_before_ = share_behind_ + cost;
+        share_behind_ = 0;
+        share_mark_ = lane.appended();
+    } else {
+        share_behind_ += cost;
+    }
+    if (awaits_ack_ || share_left() > 0) return;
+    awaits_ack_ = true;
+    binding_.lane->wait_for_ack(*this);
+    pause(PauseReason::share);
+}
+
+void Session::on_acknowledged() {
+    awaits_ack_ = false;
+    if (state_ != State::open) return;
+    const auto& lane = binding_.lane->linked.lane;
+    if (lane.peer_handled() >= lane.appended()) {
+        share_before_ = share_behind_ = 0;
+    } else if (lane.peer_handled() >= share_mark_) {
+        share_before_ = std::exchange(share_behind_, 0);
+        share_mark_ = lane.appended();  // not handled yet, so another acknowledgement will come
+    }
+    if (share_left() > 0) return go_on(PauseReason::share);
+    awaits_ack_ = true;
+    binding_.lane->wait_for_ack(*this);
+}
+
+std::size_t Session::share_left() const noexcept {
+    const std::size_t share = std::max<std::size_t>(home_.settings.links.ring_bytes / 8, kMinReadBytes);
+    const std::size_t used = std::size_t{share_before_} + share_behind_;
+    return used < share ? share - used : 0;
 }
 
 void Session::on_client_close(std::uint16_t code, Bytes reason) {

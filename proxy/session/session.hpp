@@ -87,6 +87,8 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
 
     /// The lane has room again: what waited for it goes on.
     void on_lane_room();
+    /// The app server has handled more of this lane.
+    void on_acknowledged();
 
     bool has_ended() const noexcept { return state_ == State::closing || state_ == State::closed; }
     bool is_on(const PoolLane& lane) const noexcept { return binding_.lane == &lane; }
@@ -102,7 +104,11 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
         closing,  // told to end: the outbox goes out, what the client sends is read for its close frame only
         closed,   // the socket is closed; here until the app can be told, or the turn ends
     };
-    enum class PauseReason : std::uint8_t { lane_full, app };
+    enum class PauseReason : std::uint8_t {
+        lane_full,
+        share,  // of its lane: too much of this client waits to be handled
+        app,
+    };
 
     /// What only the time between Open and Accept needs.
     struct Asking {
@@ -117,6 +123,8 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     void read();
     void on_message(protocol::PayloadKind kind, protocol::Bytes payload);
     void on_client_close(std::uint16_t code, protocol::Bytes reason);
+    void count_share(std::size_t payload_bytes);
+    std::size_t share_left() const noexcept;
     void pause(PauseReason reason);
     void go_on(PauseReason reason);
 
@@ -157,7 +165,13 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     bool backlog_ : 1 = false;         // over a quarter of the outbox limit, below an eighth not yet
     bool backlog_told_ : 1 = false;    // what the app knows
     bool waits_for_lane_ : 1 = false;  // on its waiting list
+    bool awaits_ack_ : 1 = false;      // on the other one
     bool pinged_ : 1 = false;          // and nothing heard since
+    // Its share of the lane: the cost of what it sent and the app server has not handled, as far as `share_mark_`, an
+    // offset of the lane, and behind it.
+    std::uint32_t share_before_ = 0;
+    std::uint32_t share_behind_ = 0;
+    std::uint64_t share_mark_ = 0;
     CloseReason why_{};
     std::uint16_t close_code_ = 0;           // as the app is to be told
     net::Clock::time_point heard_{};         // anything from the client

@@ -43,7 +43,7 @@ void Session::on_app_close(std::uint16_t code, Bytes reason) {
 
 void Session::on_pool_ended(CloseReason why) {
     binding_ = {};  // nobody is left to be told, and the lane goes with its pool
-    waits_for_lane_ = close_untold_ = false;
+    waits_for_lane_ = awaits_ack_ = close_untold_ = false;
     if (state_ == State::closed) return leave_table();  // it was here only to tell the app
     close(why);
 }
@@ -108,6 +108,8 @@ void Session::tell_app_closed(Bytes reason) {
 void Session::leave_lane() {
     if (binding_.lane == nullptr) return;
     if (waits_for_lane_) binding_.lane->stop_waiting(*this);
+    if (awaits_ack_) binding_.lane->stop_waiting_for_ack(*this);
+    awaits_ack_ = false;
     binding_.lane->forget(binding_.chan);
     waits_for_lane_ = false;
     binding_ = {};

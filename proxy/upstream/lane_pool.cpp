@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <utility>
 
 #include "proxy/session/session.hpp"
 #include "trunkline/protocol/service/encode.hpp"
@@ -60,6 +61,7 @@ void PoolLane::stop_waiting(Session& session) { std::erase(waiting_, &session); 
 void PoolLane::forget(protocol::Chan chan) { pool_.chans().remove(chan); }
 
 void PoolLane::wake_waiting() {
+    for (Session* session : std::exchange(awaiting_ack_, {})) session->on_acknowledged();
     if (!blocked_ || linked.lane.held_bytes() > ring_bytes_ / 2) return;
     blocked_ = false;
     std::vector<Session*> woken;

@@ -48,6 +48,10 @@ class PoolLane {
     void wait(Session& session);
     void stop_waiting(Session& session);
 
+    /// Calls `session.on_acknowledged()` once, when the app server has acknowledged something.
+    void wait_for_ack(Session& session) { awaiting_ack_.push_back(&session); }
+    void stop_waiting_for_ack(Session& session) { std::erase(awaiting_ack_, &session); }
+
     /// The connection on this chan has ended here; frames that still come for it are late.
     void forget(protocol::Chan chan);
 
@@ -64,6 +68,7 @@ class PoolLane {
     const std::uint64_t ring_bytes_;
     bool blocked_ = false;
     std::vector<Session*> waiting_;
+    std::vector<Session*> awaiting_ack_;
 };
 
 /// What a pool needs to know of its surroundings; constant.

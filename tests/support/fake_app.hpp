@@ -51,6 +51,17 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
         lane.send(frame);
     }
 
+    /// While it is busy nothing is handled; `go_on` takes what waits.
+    bool is_busy = false;
+    void go_on() {
+        is_busy = false;
+        for (const auto& lane : lanes_) {
+            Sink sink{*this, *lane};
+            static_cast<void>(lane->lane.resume(loop_.now(), sink));
+            if (lane->link) lane->link->touch();
+        }
+    }
+
     /// Before each handshake: `hello` may be changed for this link.
     std::function<void()> on_accept = [] {};
     std::function<void(Lane&, const protocol::Open&)> on_open = [](Lane&, const protocol::Open&) {};
@@ -65,6 +76,7 @@ class FakeApp final : public net::LinkOwner, public net::PollHandler {
         Lane& lane;
 
         protocol::Result<protocol::Handled> on_sequenced(protocol::Bytes body) {
+            if (app.is_busy) return protocol::Handled::later;
             if (auto decoded = protocol::decode(body, *this); !decoded) return decoded.error();
             return protocol::Handled::done;
         }

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <thread>
+
 #include "tests/support/fake_app.hpp"
 #include "tests/support/proxy_worker.hpp"
 
@@ -179,6 +181,43 @@ TEST_CASE("session: while the app pauses a client nothing of it is read, nor hel
     REQUIRE(f.proxy.run_until([&] { return f.handled.size() == 50; }));
     CHECK(f.handled[0] == "in two frames");
     for (std::size_t i = 1; i < 50; ++i) CHECK(f.handled[i] == std::to_string(i));
+}
+
+TEST_CASE("session: one client may not fill the lane of all", "[proxy][session]") {
+    Fixture f([](config::Settings& s) { s.upstreams[0].pool_size = 1; });
+    auto other = f.proxy.connect();
+    REQUIRE(other);
+    f.app.is_busy = true;
+    constexpr int kMessages = 60'000;
+    std::thread hog([&] {
+        for (int i = 0; i < kMessages;) {
+            std::string burst;
+            for (int n = 0; n < 500 && i < kMessages; ++n) burst += text_frame(std::to_string(i++));
+            for (std::string_view rest = burst; !rest.empty();) {
+                const auto n = ::send(f.client->get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+                if (n > 0) rest.remove_prefix(static_cast<std::size_t>(n));
+                if (n < 0) std::this_thread::yield();
+            }
+        }
+    });
+    f.live(200ms);
+    // What the app has to do before it comes to the other's message.
+    const auto waiting = f.proxy.counters().messages(proxy::Direction::to_app);
+    CHECK(waiting > 1000);
+    CHECK(waiting < 15'000);
+    const auto frame = text_frame("from the other");
+    REQUIRE(::send(other->get(), frame.data(), frame.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(frame.size()));
+    REQUIRE(f.proxy.run_until([&] { return f.proxy.counters().messages(proxy::Direction::to_app) == waiting + 1; }));
+
+    f.app.go_on();
+    const bool all = f.proxy.run_until([&] { return f.handled.size() == kMessages + 1; });
+    CHECK(all);
+    hog.join();
+    REQUIRE(f.handled.size() == kMessages + 1);
+    int next = 0;
+    for (const auto& text : f.handled) {
+        if (text != "from the other") REQUIRE(text == std::to_string(next++));
+    }
 }
 
 TEST_CASE("session: a client that leaves while it is paused is gone at once", "[proxy][session]") {

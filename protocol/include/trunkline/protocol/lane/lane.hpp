@@ -60,6 +60,8 @@ class Lane {
     }
     /// Bytes that the ring takes before it is full; 0 when it is.
     std::uint64_t room() const noexcept { return has_room() ? settings_.ring_bytes - ring_.size() : 0; }
+    /// The offset behind what was appended last: once `peer_handled()` is there, all of it was handled.
+    std::uint64_t appended() const noexcept { return ring_.end(); }
     /// Bytes encoded and not handled by the peer.
     std::uint64_t held_bytes() const noexcept { return ring_.size(); }
     /// The same in frames of that type; walks over all of them.
