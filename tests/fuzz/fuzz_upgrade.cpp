@@ -18,7 +18,7 @@ std::vector<config::RouteSettings> make_routes() {
     routes[0].subprotocols = {"b", "a"};
     routes[1].path = "/rooms/{room}/{seat}";
     routes[2].path = "/rooms/*";
-    routes[2].allow_origins = {"https://example.com", "null"};
+    routes[2].allow_origins = {"https://example.com", "https://other.example:8443"};
     routes[3].path = "/*";
     routes[3].host = "*.example.com";
     routes[4].path = "/any";
