@@ -65,7 +65,9 @@ ready || die "the proxy did not get ready within 10 s; http://127.0.0.1:$admin_p
 cat <<END
 
   The chat:      http://127.0.0.1:$port/     open it in two tabs and let them talk
-  An echo:       ws://127.0.0.1:$port/echo   e.g.  python3 -m websockets ws://127.0.0.1:$port/echo
+  An echo:       ws://127.0.0.1:$port/echo   in the console of that page, for example:
+                 s = new WebSocket("ws://" + location.host + "/echo"); s.onmessage = m => console.log(m.data)
+                 s.send("hello")
   Is it ready:   http://127.0.0.1:$admin_port/readyz
   Its metrics:   http://127.0.0.1:$admin_port/metrics
 

@@ -39,10 +39,10 @@ class Node {
   public:
     Node(const YamlValue* root, Reading& reading);
 
-    bool is_absent() const { return x_value == nullptr; }
-    const std::string& path() const { return x_path; }
+    bool is_absent() const { return value_ == nullptr; }
+    const std::string& path() const { return path_; }
     /// The key of this value, where it came out of named().
-    const std::string& name() const { return x_value->key; }
+    const std::string& name() const { return value_->key; }
 
     // As a map: open_map, then take each key it may have, then close_map.
 
@@ -86,13 +86,13 @@ class Node {
     std::string child_path(std::string_view key) const;
     std::optional<std::uint64_t> unsigned_value(std::uint64_t min, std::uint64_t max);
 
-    const YamlValue* x_value;  // null = absent
-    std::string x_path;        // routes.0.path
-    std::string x_pattern;     // routes[].path
-    Where x_where;             // its own, or, absent, of what contains it
-    Reading* x_reading;
-    std::vector<std::string> x_taken;
-    bool x_is_map = false;
+    const YamlValue* value_;  // null = absent
+    std::string path_;        // routes.0.path
+    std::string pattern_;     // routes[].path
+    Where where_;             // its own, or, absent, of what contains it
+    Reading* reading_;
+    std::vector<std::string> taken_;
+    bool is_map_ = false;
 };
 
 template <class T, class Parse>

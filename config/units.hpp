@@ -53,9 +53,4 @@ std::optional<std::string> parse_proxy_id(std::string_view text);
 /// 1 to 64 letters, digits, _ and -: fit for a label and for a level of a key path.
 bool is_plain_name(std::string_view text);
 
-/// A token of RFC 9110, such as the name of a sub-protocol.
-bool is_token(std::string_view text);
-
-std::string to_lower(std::string_view text);
-
 }  // namespace trunkline::config

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "trunkline/protocol/ascii.hpp"
+
 namespace trunkline {
 namespace {
 
@@ -10,12 +12,6 @@ std::size_t bytes_of(const protocol::StringMap& map) {
     std::size_t bytes = 0;
     map.for_each([&](std::string_view name, std::string_view value) { bytes += name.size() + value.size(); });
     return bytes;
-}
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace
@@ -59,7 +55,7 @@ RequestRecord::RequestRecord(const protocol::Open& open) {
 
 bool RequestRecord::offers(std::string_view wanted) const noexcept {
     for (const auto& header : headers) {
-        if (!equal_ignoring_case(header.name, "Sec-WebSocket-Protocol")) continue;
+        if (!protocol::equal_ignoring_case(header.name, "Sec-WebSocket-Protocol")) continue;
         for (auto rest = header.value; !rest.empty();) {
             auto one = rest.substr(0, rest.find(','));
             rest.remove_prefix(std::min(one.size() + 1, rest.size()));
@@ -88,7 +84,7 @@ std::string_view find_value(const std::vector<NameValue>& entries, std::string_v
 
 std::string_view find_value_ignoring_case(const std::vector<NameValue>& entries, std::string_view name) noexcept {
     for (const auto& entry : entries) {
-        if (equal_ignoring_case(entry.name, name)) return entry.value;
+        if (protocol::equal_ignoring_case(entry.name, name)) return entry.value;
     }
     return {};
 }

@@ -19,9 +19,9 @@ struct AskedLane {
     bool operator==(const AskedLane&) const = default;
 };
 
-/// The acknowledged requests that are open, and how the answers of several lanes make one (SPEC.md "Order"): any Ok
-/// wins at once; else, when all asked lanes have answered or ended, `unknown` if one ended, another status if there was
-/// one, else `not_found`. Pure; used on the loop.
+/// The acknowledged requests that are open, and how the answers of several lanes make one (SPEC.md "Acks of requests"):
+/// any Ok wins at once; else, when all asked lanes have answered or ended, `unknown` if one ended, another status if
+/// there was one, else `not_found`. Pure; used on the loop.
 ///
 /// Completions are handed back to be called, never called here. An entry stays until its last lane is heard of, because
 /// each lane counts what it has open.

@@ -16,27 +16,27 @@ std::error_code last_error() { return {errno, std::generic_category()}; }
 class File {
   public:
     // Without O_NONBLOCK the open of a pipe waits for its other end.
-    explicit File(const std::filesystem::path& path) : x_fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
+    explicit File(const std::filesystem::path& path) : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {
         struct stat status {};
-        if (x_fd < 0 || ::fstat(x_fd, &status) != 0) {
-            x_error = last_error();
+        if (fd_ < 0 || ::fstat(fd_, &status) != 0) {
+            error_ = last_error();
         } else if (!S_ISREG(status.st_mode)) {
-            x_error = S_ISDIR(status.st_mode) ? std::make_error_code(std::errc::is_a_directory)
-                                              : std::error_code(ENOTSUP, std::generic_category());
+            error_ = S_ISDIR(status.st_mode) ? std::make_error_code(std::errc::is_a_directory)
+                                             : std::error_code(ENOTSUP, std::generic_category());
         }
     }
     ~File() {
-        if (x_fd >= 0) ::close(x_fd);
+        if (fd_ >= 0) ::close(fd_);
     }
     File(const File&) = delete;
     File& operator=(const File&) = delete;
 
-    int fd() const { return x_fd; }
-    std::error_code error() const { return x_error; }
+    int fd() const { return fd_; }
+    std::error_code error() const { return error_; }
 
   private:
-    int x_fd;
-    std::error_code x_error;
+    int fd_;
+    std::error_code error_;
 };
 
 }  // namespace

@@ -33,63 +33,63 @@ void Reading::report_at(const std::string& key, std::string found, std::string e
 Node::Node(const YamlValue* root, Reading& reading) : Node(root, {}, {}, root->where, reading) {}
 
 Node::Node(const YamlValue* value, std::string path, std::string pattern, Where where, Reading& reading)
-    : x_value(value),
-      x_path(std::move(path)),
-      x_pattern(std::move(pattern)),
-      x_where(std::move(where)),
-      x_reading(&reading) {
-    if (x_value != nullptr) x_reading->places[x_path] = x_where;
+    : value_(value),
+      path_(std::move(path)),
+      pattern_(std::move(pattern)),
+      where_(std::move(where)),
+      reading_(&reading) {
+    if (value_ != nullptr) reading_->places[path_] = where_;
 }
 
 std::string Node::child_path(std::string_view key) const {
-    return x_path.empty() ? std::string(key) : x_path + "." + std::string(key);
+    return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }
 
 bool Node::open_map(std::string_view expected) {
-    if (x_value == nullptr || x_value->kind == Kind::null) {
-        x_is_map = true;
+    if (value_ == nullptr || value_->kind == Kind::null) {
+        is_map_ = true;
         return true;
     }
-    if (x_value->kind != Kind::map) {
+    if (value_->kind != Kind::map) {
         report(found(), expected);
         return false;
     }
-    x_is_map = true;
+    is_map_ = true;
     std::map<std::string_view, const YamlValue*> first;
-    for (const auto& child : x_value->children) {
+    for (const auto& child : value_->children) {
         const auto [it, is_first] = first.emplace(child.key, &child);
         if (is_first) continue;
-        x_reading->report(child.key_where, child_path(child.key), "the key a second time",
-                          "it once (first on line " + std::to_string(it->second->key_where.line) + ")");
+        reading_->report(child.key_where, child_path(child.key), "the key a second time",
+                         "it once (first on line " + std::to_string(it->second->key_where.line) + ")");
     }
     return true;
 }
 
 Node Node::take(std::string_view key) {
-    std::string pattern = x_pattern.empty() ? std::string(key) : x_pattern + "." + std::string(key);
-    x_reading->keys.insert(pattern);
-    x_taken.emplace_back(key);
+    std::string pattern = pattern_.empty() ? std::string(key) : pattern_ + "." + std::string(key);
+    reading_->keys.insert(pattern);
+    taken_.emplace_back(key);
     const YamlValue* child = nullptr;
-    if (x_is_map && x_value != nullptr) {
-        const auto it = std::find_if(x_value->children.begin(), x_value->children.end(),
+    if (is_map_ && value_ != nullptr) {
+        const auto it = std::find_if(value_->children.begin(), value_->children.end(),
                                      [&](const YamlValue& candidate) { return candidate.key == key; });
-        if (it != x_value->children.end()) child = &*it;
+        if (it != value_->children.end()) child = &*it;
     }
-    return {child, child_path(key), std::move(pattern), child != nullptr ? child->where : x_where, *x_reading};
+    return {child, child_path(key), std::move(pattern), child != nullptr ? child->where : where_, *reading_};
 }
 
 Node Node::require(std::string_view key, std::string_view expected) {
     Node child = take(key);
-    if (child.is_absent() && x_is_map) child.report("nothing", expected);
+    if (child.is_absent() && is_map_) child.report("nothing", expected);
     return child;
 }
 
 void Node::close_map(std::initializer_list<std::string_view> planned) {
-    if (!x_is_map || x_value == nullptr) return;
-    std::vector<std::string> known = x_taken;
+    if (!is_map_ || value_ == nullptr) return;
+    std::vector<std::string> known = taken_;
     std::sort(known.begin(), known.end());
     std::set<std::string_view> seen;
-    for (const auto& child : x_value->children) {
+    for (const auto& child : value_->children) {
         if (std::binary_search(known.begin(), known.end(), child.key) || !seen.insert(child.key).second) continue;
         std::string expected = "one of " + join(known);
         std::string found = "an unknown key";
@@ -98,50 +98,50 @@ void Node::close_map(std::initializer_list<std::string_view> planned) {
         } else if (const std::string close = closest(child.key, known); !close.empty()) {
             expected += "; did you mean " + close + "?";
         }
-        x_reading->report(child.key_where, child_path(child.key), std::move(found), std::move(expected));
+        reading_->report(child.key_where, child_path(child.key), std::move(found), std::move(expected));
     }
 }
 
 std::vector<Node> Node::named(std::string_view expected) {
     std::vector<Node> out;
-    if (!open_map(expected) || x_value == nullptr) return out;
-    for (const auto& child : x_value->children)
-        out.push_back({&child, child_path(child.key), x_pattern + ".<name>", child.where, *x_reading});
+    if (!open_map(expected) || value_ == nullptr) return out;
+    for (const auto& child : value_->children)
+        out.push_back({&child, child_path(child.key), pattern_ + ".<name>", child.where, *reading_});
     return out;
 }
 
 std::vector<Node> Node::items(std::string_view expected) {
     std::vector<Node> out;
-    if (x_value == nullptr || x_value->kind == Kind::null) return out;
-    if (x_value->kind != Kind::list) {
+    if (value_ == nullptr || value_->kind == Kind::null) return out;
+    if (value_->kind != Kind::list) {
         report(found(), expected);
         return out;
     }
-    for (std::size_t i = 0; i < x_value->children.size(); ++i) {
-        const YamlValue& child = x_value->children[i];
-        out.push_back({&child, child_path(std::to_string(i)), x_pattern + "[]", child.where, *x_reading});
+    for (std::size_t i = 0; i < value_->children.size(); ++i) {
+        const YamlValue& child = value_->children[i];
+        out.push_back({&child, child_path(std::to_string(i)), pattern_ + "[]", child.where, *reading_});
     }
     return out;
 }
 
 std::vector<Node> Node::at_least_one_item(std::string_view expected) {
-    const bool is_list = x_value != nullptr && (x_value->kind == Kind::null || x_value->kind == Kind::list);
-    if (is_list && x_value->children.empty()) report("none", expected);
+    const bool is_list = value_ != nullptr && (value_->kind == Kind::null || value_->kind == Kind::list);
+    if (is_list && value_->children.empty()) report("none", expected);
     return items(expected);
 }
 
 std::optional<std::string> Node::text(std::string_view expected) {
-    if (x_value == nullptr) return std::nullopt;
-    if (x_value->kind != Kind::scalar) {
+    if (value_ == nullptr) return std::nullopt;
+    if (value_->kind != Kind::scalar) {
         report(found(), expected);
         return std::nullopt;
     }
-    return x_value->text;
+    return value_->text;
 }
 
 void Node::read(bool& out) {
     read(out, "true or false", [this](std::string_view written) -> std::optional<bool> {
-        if (x_value->quoted) return std::nullopt;
+        if (value_->quoted) return std::nullopt;
         if (written == "true") return true;
         if (written == "false") return false;
         return std::nullopt;
@@ -170,7 +170,7 @@ std::optional<std::uint64_t> Node::unsigned_value(std::uint64_t min, std::uint64
     std::uint64_t out = 0;
     const bool is_read =
         read(out, "a whole number" + range(std::to_string(min), std::to_string(max)), [&](std::string_view written) {
-            auto value = x_value->quoted ? std::nullopt : parse_number(written);
+            auto value = value_->quoted ? std::nullopt : parse_number(written);
             if (value && (*value < min || *value > max)) value.reset();
             return value;
         });
@@ -178,14 +178,14 @@ std::optional<std::uint64_t> Node::unsigned_value(std::uint64_t min, std::uint64
 }
 
 void Node::report(std::string found, std::string_view expected) {
-    x_reading->report(x_where, x_path, std::move(found), std::string(expected));
+    reading_->report(where_, path_, std::move(found), std::string(expected));
 }
 
 std::string Node::found() const {
-    if (x_value == nullptr || x_value->kind == Kind::null) return "nothing";
-    if (x_value->kind == Kind::list) return "a list";
-    if (x_value->kind == Kind::map) return "a map";
-    return quote(x_value->text);
+    if (value_ == nullptr || value_->kind == Kind::null) return "nothing";
+    if (value_->kind == Kind::list) return "a list";
+    if (value_->kind == Kind::map) return "a map";
+    return quote(value_->text);
 }
 
 }  // namespace trunkline::config

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "config/units.hpp"
+#include "trunkline/protocol/ascii.hpp"
 
 namespace trunkline::config {
 
@@ -35,10 +36,10 @@ void set_origin(YamlValue& value, const Where& where) {
 
 class Override {
   public:
-    Override(std::string origin, Reading& reading) : x_where{std::move(origin), 0, 0}, x_reading(reading) {}
+    Override(std::string origin, Reading& reading) : where_{std::move(origin), 0, 0}, reading_(reading) {}
 
     void report(std::string key, std::string found, std::string expected) {
-        x_reading.report(x_where, std::move(key), std::move(found), std::move(expected));
+        reading_.report(where_, std::move(key), std::move(found), std::move(expected));
     }
 
     void apply(YamlValue& root, const std::vector<std::string>& levels, const std::string& text) {
@@ -61,7 +62,7 @@ class Override {
         YamlValue value;
         if (text.starts_with('[') || text.starts_with('{')) {
             std::vector<Problem> problems;
-            value = parse_yaml(text, x_where.origin, problems);
+            value = parse_yaml(text, where_.origin, problems);
             if (!problems.empty()) {
                 report(join(levels, "."), problems.front().found, problems.front().expected);
                 return std::nullopt;
@@ -70,7 +71,7 @@ class Override {
             value.kind = Kind::scalar;
             value.text = text;
         }
-        set_origin(value, x_where);
+        set_origin(value, where_);
         return value;
     }
 
@@ -94,15 +95,15 @@ class Override {
             return nullptr;
         }
         YamlValue child;
-        child.where = x_where;
+        child.where = where_;
         if (at.kind == Kind::map) child.key = level;
-        child.key_where = x_where;
+        child.key_where = where_;
         at.children.push_back(std::move(child));
         return &at.children.back();
     }
 
-    Where x_where;
-    Reading& x_reading;
+    Where where_;
+    Reading& reading_;
 };
 
 }  // namespace
@@ -130,7 +131,7 @@ void apply(const Overrides& overrides, YamlValue& root, Reading& reading) {
     for (const auto& [name, value] : environment) {
         if (!name.starts_with(kPrefix)) continue;
         Override override_("environment " + name, reading);
-        const auto levels = split(to_lower(std::string_view(name).substr(kPrefix.size())), "__");
+        const auto levels = split(protocol::to_lower(std::string_view(name).substr(kPrefix.size())), "__");
         if (levels.empty()) {
             override_.report({}, "an empty level in its name", "TRUNKLINE__SECTION__KEY");
         } else {

@@ -10,6 +10,7 @@
 #include "config/route_pattern.hpp"
 #include "config/static_tree.hpp"
 #include "config/units.hpp"
+#include "trunkline/protocol/ascii.hpp"
 #include "trunkline/protocol/link_key.hpp"
 
 namespace trunkline::config {
@@ -93,30 +94,30 @@ std::filesystem::path read_path(Node& node, const Directory& directory) {
 /// The directories of static files, each looked through once however many routes serve it.
 class StaticDirectories {
   public:
-    StaticDirectories(const Directory& base, FileAccess access) : x_base(base), x_access(access) {}
+    StaticDirectories(const Directory& base, FileAccess access) : base_(base), access_(access) {}
 
     void read(Node node, RouteSettings& route) {
-        route.files = read_path(node, x_base);
-        if (route.files.empty() || x_access == FileAccess::none) return;
+        route.files = read_path(node, base_);
+        if (route.files.empty() || access_ == FileAccess::none) return;
         const std::string name = node.found() + " (" + route.files.string() + ")";
         std::error_code ec;
         if (!std::filesystem::is_directory(route.files, ec)) return node.report(name, "a directory that can be read");
-        if (!x_seen.insert(route.files).second) return;
+        if (!seen_.insert(route.files).second) return;
         const StaticTree tree = find_static_files(route.files);
         for (const auto& fault : tree.faults) node.report(name + " " + fault.found, fault.expected);
-        const bool did_fit = x_bytes <= kMaxStaticBytes;
-        x_bytes += tree.bytes;
-        if (!did_fit || x_bytes <= kMaxStaticBytes) return;  // said once
-        const std::string in_all = x_bytes == tree.bytes ? "" : ", " + format_bytes(x_bytes) + " with those before it";
+        const bool did_fit = bytes_ <= kMaxStaticBytes;
+        bytes_ += tree.bytes;
+        if (!did_fit || bytes_ <= kMaxStaticBytes) return;  // said once
+        const std::string in_all = bytes_ == tree.bytes ? "" : ", " + format_bytes(bytes_) + " with those before it";
         node.report(name + " with " + format_bytes(tree.bytes) + in_all,
                     "at most " + format_bytes(kMaxStaticBytes) + " in all directories of static files");
     }
 
   private:
-    const Directory& x_base;
-    const FileAccess x_access;
-    std::set<std::filesystem::path> x_seen;
-    std::uint64_t x_bytes = 0;
+    const Directory& base_;
+    const FileAccess access_;
+    std::set<std::filesystem::path> seen_;
+    std::uint64_t bytes_ = 0;
 };
 
 std::vector<std::string> read_origins(Node node) {
@@ -135,7 +136,7 @@ std::vector<std::string> read_subprotocols(Node node) {
         constexpr const char* kExpected = "a sub-protocol's name (an HTTP token)";
         const auto name = item.text(kExpected);
         if (!name) continue;
-        if (!is_token(*name)) {
+        if (!protocol::is_token(*name)) {
             item.report(item.found(), kExpected);
         } else if (std::find(subprotocols.begin(), subprotocols.end(), *name) != subprotocols.end()) {
             item.report(item.found() + " again", "each sub-protocol once");

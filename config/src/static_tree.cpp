@@ -29,27 +29,27 @@ class Search {
   public:
     StaticTree run(const fs::path& directory) {
         std::error_code ec;
-        x_root = fs::canonical(directory, ec);
+        root_ = fs::canonical(directory, ec);
         if (ec) {
             add_fault(directory, ec.message());
         } else {
-            x_open.push_back(x_root);
+            open_.push_back(root_);
         }
-        while (!x_open.empty()) {
-            const fs::path next = std::move(x_open.back());
-            x_open.pop_back();
+        while (!open_.empty()) {
+            const fs::path next = std::move(open_.back());
+            open_.pop_back();
             list(next);
         }
         finish();
-        return std::move(x_tree);
+        return std::move(tree_);
     }
 
   private:
-    std::string name_of(const fs::path& path) const { return path.lexically_relative(x_root).generic_string(); }
+    std::string name_of(const fs::path& path) const { return path.lexically_relative(root_).generic_string(); }
 
     void add_fault(const fs::path& path, const std::string& why) {
         const std::string name = name_of(path);
-        x_tree.faults.push_back(
+        tree_.faults.push_back(
             {(name.empty() || name == "." ? "which" : "with " + name + ", which") + " cannot be read (" + why + ")",
              kReadable});
     }
@@ -58,10 +58,10 @@ class Search {
         std::error_code ec;
         fs::directory_iterator entry(directory, ec);
         for (; !ec && entry != fs::directory_iterator(); entry.increment(ec)) {
-            if (++x_entries > kMaxStaticEntries) {
+            if (++entries_ > kMaxStaticEntries) {
                 const std::string most = std::to_string(kMaxStaticEntries) + " files and directories";
-                x_tree.faults.push_back({"with more than " + most, "at most " + most});
-                x_open.clear();
+                tree_.faults.push_back({"with more than " + most, "at most " + most});
+                open_.clear();
                 return;
             }
             if (!is_hidden(entry->path().filename())) take(*entry);
@@ -75,13 +75,13 @@ class Search {
         if (entry.is_symlink(ec)) {
             file.path = fs::canonical(entry.path(), ec);
             if (ec) return add_fault(entry.path(), ec.message());
-            if (!is_below(x_root, file.path)) {
-                x_tree.faults.push_back(
+            if (!is_below(root_, file.path)) {
+                tree_.faults.push_back(
                     {"with " + file.name + ", a link that leads out of it", "links that stay inside"});
                 return;
             }
         } else if (entry.is_directory(ec)) {
-            x_open.push_back(entry.path());
+            open_.push_back(entry.path());
             return;
         }
         if (!fs::is_regular_file(file.path, ec)) {
@@ -91,15 +91,15 @@ class Search {
         const std::uint64_t bytes = fs::file_size(file.path, ec);
         if (!ec) ec = regular_file_error(file.path);
         if (ec) return add_fault(entry.path(), ec.message());
-        x_tree.bytes += bytes;
-        x_tree.files.push_back(std::move(file));
+        tree_.bytes += bytes;
+        tree_.files.push_back(std::move(file));
     }
 
     void finish() {
         const auto by_name = [](const File& a, const File& b) { return a.name < b.name; };
         const auto by_text = [](const Fault& a, const Fault& b) { return a.found < b.found; };
-        std::sort(x_tree.files.begin(), x_tree.files.end(), by_name);
-        auto& faults = x_tree.faults;
+        std::sort(tree_.files.begin(), tree_.files.end(), by_name);
+        auto& faults = tree_.faults;
         std::sort(faults.begin(), faults.end(), by_text);
         if (faults.size() <= kShownFaults) return;
         const std::string more = std::to_string(faults.size() - kShownFaults);
@@ -110,10 +110,10 @@ class Search {
     using File = StaticTree::File;
     using Fault = StaticTree::Fault;
 
-    StaticTree x_tree;
-    fs::path x_root;               // canonical
-    std::vector<fs::path> x_open;  // directories still to be listed
-    std::size_t x_entries = 0;
+    StaticTree tree_;
+    fs::path root_;               // canonical
+    std::vector<fs::path> open_;  // directories still to be listed
+    std::size_t entries_ = 0;
 };
 
 }  // namespace

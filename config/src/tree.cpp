@@ -42,7 +42,7 @@ void weigh(const YamlValue& value, Weight& weight) {
 /// keys, the place of an alias, whether a scalar was quoted; and because its aliases defy a limit.
 class Builder final : public YAML::EventHandler {
   public:
-    YamlValue take_root() { return std::move(x_root); }
+    YamlValue take_root() { return std::move(root_); }
 
     void OnDocumentStart(const YAML::Mark&) override {}
     void OnDocumentEnd() override {}
@@ -68,8 +68,8 @@ class Builder final : public YAML::EventHandler {
 
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
         const Where where = to_where(mark);
-        const auto it = x_anchors.find(anchor);
-        if (it == x_anchors.end()) throw Refused{where, "an alias inside its own anchor", "no cycle"};
+        const auto it = anchors_.find(anchor);
+        if (it == anchors_.end()) throw Refused{where, "an alias inside its own anchor", "no cycle"};
         Weight weight;
         weigh(it->second, weight);
         charge(weight, where);
@@ -102,11 +102,11 @@ class Builder final : public YAML::EventHandler {
     }
 
     void charge(const Weight& weight, const Where& where) {
-        x_weight.nodes += weight.nodes;
-        x_weight.bytes += weight.bytes;
-        if (x_weight.nodes > kMaxNodes)
+        weight_.nodes += weight.nodes;
+        weight_.bytes += weight.bytes;
+        if (weight_.nodes > kMaxNodes)
             throw Refused{where, "too much", "at most " + std::to_string(kMaxNodes) + " values, aliases expanded"};
-        if (x_weight.bytes > kMaxExpandedBytes)
+        if (weight_.bytes > kMaxExpandedBytes)
             throw Refused{where, "too much",
                           "at most " + std::to_string(kMaxExpandedBytes) + " bytes of text, aliases expanded"};
     }
@@ -117,14 +117,14 @@ class Builder final : public YAML::EventHandler {
         value.where = to_where(mark);
         refuse_tag(tag, value.where);
         charge({1, 0}, value.where);
-        if (x_open.size() == kMaxDepth)
+        if (open_.size() == kMaxDepth)
             throw Refused{value.where, "too deep nesting", "at most " + std::to_string(kMaxDepth) + " levels"};
-        x_open.push_back({std::move(value), anchor, std::nullopt});
+        open_.push_back({std::move(value), anchor, std::nullopt});
     }
 
     void close() {
-        Open top = std::move(x_open.back());
-        x_open.pop_back();
+        Open top = std::move(open_.back());
+        open_.pop_back();
         finish(std::move(top.value), top.anchor);
     }
 
@@ -133,17 +133,17 @@ class Builder final : public YAML::EventHandler {
             Weight weight;
             weigh(value, weight);
             charge(weight, value.where);
-            x_anchors[anchor] = value;
+            anchors_[anchor] = value;
         }
         add(std::move(value));
     }
 
     void add(YamlValue value) {
-        if (x_open.empty()) {
-            x_root = std::move(value);
+        if (open_.empty()) {
+            root_ = std::move(value);
             return;
         }
-        Open& top = x_open.back();
+        Open& top = open_.back();
         if (top.value.kind == Kind::map) {
             if (!top.key) {
                 if (value.kind != Kind::scalar)
@@ -161,10 +161,10 @@ class Builder final : public YAML::EventHandler {
         top.value.children.push_back(std::move(value));
     }
 
-    YamlValue x_root;
-    std::vector<Open> x_open;
-    std::map<YAML::anchor_t, YamlValue> x_anchors;
-    Weight x_weight;
+    YamlValue root_;
+    std::vector<Open> open_;
+    std::map<YAML::anchor_t, YamlValue> anchors_;
+    Weight weight_;
 };
 
 /// What stands in `text` and in no text file, and where; the parser would put something else in its place, or stop

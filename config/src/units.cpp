@@ -8,6 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include "trunkline/protocol/ascii.hpp"
+
 namespace trunkline::config {
 
 namespace {
@@ -47,8 +49,6 @@ std::string format_with_unit(std::uint64_t value, const std::array<Unit, N>& uni
     return "0" + std::string(units.back().name);
 }
 
-bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
 /// "host:port" or "[v6]:port"; says nothing of the host but whether it was in brackets and hence is IPv6.
 std::optional<HostPort> split_host_port(std::string_view text) {
     const std::size_t colon = text.rfind(':');
@@ -59,7 +59,7 @@ std::optional<HostPort> split_host_port(std::string_view text) {
     const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
     if (bracketed) host = host.substr(1, host.size() - 2);
     if (bracketed != is_ipv6(host)) return std::nullopt;
-    return HostPort{to_lower(host), static_cast<std::uint16_t>(*port)};
+    return HostPort{protocol::to_lower(host), static_cast<std::uint16_t>(*port)};
 }
 
 }  // namespace
@@ -123,7 +123,7 @@ bool is_host_name(std::string_view text) {
         if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
         // Service names of containers do have underscores.
         const auto allowed = [](char c) {
-            return (is_alphanumeric(c) && !(c >= 'A' && c <= 'Z')) || c == '-' || c == '_';
+            return (protocol::is_alphanumeric(c) && !(c >= 'A' && c <= 'Z')) || c == '-' || c == '_';
         };
         if (!std::all_of(label.begin(), label.end(), allowed)) return false;
     }
@@ -142,25 +142,9 @@ bool is_ipv6(std::string_view text) {
     return text.find('\0') == text.npos && inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
 }
 
-std::string to_lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return out;
-}
-
-bool is_token(std::string_view text) {
-    constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";  // RFC 9110, section 5.6.2
-    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               kOthers.find(c) != std::string_view::npos;
-    });
-}
-
 bool is_plain_name(std::string_view text) {
     return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        return protocol::is_alphanumeric(c) || c == '_' || c == '-';
     });
 }
 
@@ -170,13 +154,13 @@ std::optional<std::string> parse_proxy_id(std::string_view text) {
 }
 
 std::optional<std::string> parse_host_pattern(std::string_view text) {
-    std::string host = to_lower(text);
+    std::string host = protocol::to_lower(text);
     const std::string_view name = host.starts_with("*.") ? std::string_view(host).substr(2) : std::string_view(host);
     return is_host_name(name) ? std::optional(host) : std::nullopt;
 }
 
 std::optional<std::string> parse_origin(std::string_view text) {
-    std::string origin = to_lower(text);
+    std::string origin = protocol::to_lower(text);
     if (origin == "*") return origin;
     const std::size_t colon = origin.find("://");
     if (colon == std::string::npos || colon == 0 ||

@@ -30,7 +30,7 @@ class LinkHandshake {
     virtual protocol::Result<std::optional<Attachment>> on_frame(protocol::Bytes body, protocol::Buffer& out) = 0;
 };
 
-/// The peer has shown that it holds the link key, or needs none.
+/// The link key of this side, and whether a peer that does not show that it holds the same is refused.
 struct LinkKey {
     std::string secret;     ///< empty: none configured
     bool required = false;  ///< TCP off loopback; elsewhere a key is checked only if both sides have one

@@ -1,6 +1,6 @@
 #include "proxy/pipeline/authority.hpp"
 
-#include "proxy/listener/http_syntax.hpp"
+#include "trunkline/protocol/ascii.hpp"
 
 #include <charconv>
 
@@ -11,7 +11,7 @@ constexpr std::size_t kMaxHostLength = 255;
 
 bool is_name(std::string_view text) {
     for (const char c : text) {
-        if (!is_alphanumeric(c) && c != '-' && c != '.' && c != '_' && c != '~') return false;
+        if (!protocol::is_alphanumeric(c) && c != '-' && c != '.' && c != '_' && c != '~') return false;
     }
     return !text.empty();
 }
@@ -20,7 +20,7 @@ bool is_name(std::string_view text) {
 bool is_bracketed_address(std::string_view text) {
     if (text.size() < 4 || text.front() != '[' || text.back() != ']') return false;
     for (const char c : text.substr(1, text.size() - 2)) {
-        if (!is_hex_digit(c) && c != ':' && c != '.') return false;
+        if (!protocol::is_hex_digit(c) && c != ':' && c != '.') return false;
     }
     return true;
 }
@@ -42,7 +42,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
         if (digits.size() > 5 || error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
         authority.port = port;
     }
-    authority.host = to_lower(host);
+    authority.host = protocol::to_lower(host);
     return authority;
 }
 

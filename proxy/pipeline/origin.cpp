@@ -1,6 +1,6 @@
 #include "proxy/pipeline/origin.hpp"
 
-#include "proxy/listener/http_syntax.hpp"
+#include "trunkline/protocol/ascii.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -40,12 +40,12 @@ bool OriginPolicy::allows(std::optional<std::string_view> text, const Authority&
 
 std::optional<OriginPolicy::Origin> OriginPolicy::parse(std::string_view text) {
     const auto separator = text.find("://");
-    if (separator == std::string_view::npos || !is_token(text.substr(0, separator))) return std::nullopt;
+    if (separator == std::string_view::npos || !protocol::is_token(text.substr(0, separator))) return std::nullopt;
     auto authority = parse_authority(text.substr(separator + 3));
     if (!authority) return std::nullopt;
 
     Origin origin;
-    origin.scheme = to_lower(text.substr(0, separator));
+    origin.scheme = protocol::to_lower(text.substr(0, separator));
     origin.authority = *std::move(authority);
     if (!origin.authority.port) origin.authority.port = default_port(origin.scheme);
     return origin;

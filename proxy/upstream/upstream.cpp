@@ -5,6 +5,7 @@
 #include "net/resolve.hpp"
 #include "proxy/listener/upgrade.hpp"
 #include "proxy/log/logging.hpp"
+#include "trunkline/protocol/ascii.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline::proxy {
@@ -23,18 +24,13 @@ net::Endpoint to_endpoint(const config::Endpoint& endpoint) {
     return net::Endpoint::tcp(endpoint.host, endpoint.port);
 }
 
-bool equal_names(Bytes a, Bytes b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 /// The lines of a request head as an Open carries them: one entry per name, with all its values in order.
 class HeaderLists {
   public:
     explicit HeaderLists(const std::vector<Header>& lines) {
         for (const Header& line : lines) {
-            auto at =
-                std::find_if(names_.begin(), names_.end(), [&](Bytes name) { return equal_names(name, line.name); });
+            auto at = std::find_if(names_.begin(), names_.end(),
+                                   [&](Bytes name) { return protocol::equal_ignoring_case(name, line.name); });
             if (at == names_.end()) {
                 names_.push_back(line.name);
                 values_.emplace_back();

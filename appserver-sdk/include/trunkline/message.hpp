@@ -35,7 +35,7 @@ struct Disconnect {
     std::string reason;
 };
 
-/// What an acknowledged request came to, over all the connections it concerned (SPEC.md "Order", acks).
+/// What an acknowledged request came to, over all the connections it concerned (SPEC.md "Acks of requests").
 enum class AckStatus : std::uint8_t {
     ok,         ///< done, or it exists
     not_found,  ///< no proxy knows such a connection, group, user or member

@@ -51,70 +51,69 @@ class Worker {
   public:
     ~Worker() {
         {
-            std::lock_guard lock(x_mutex);
-            x_ended = true;
+            std::lock_guard lock(mutex_);
+            ended_ = true;
         }
-        x_wake.notify_one();
-        x_thread.join();
+        wake_.notify_one();
+        thread_.join();
     }
 
     void post(std::function<void()> task) {
         {
-            std::lock_guard lock(x_mutex);
-            x_tasks.push_back(std::move(task));
+            std::lock_guard lock(mutex_);
+            tasks_.push_back(std::move(task));
         }
-        x_wake.notify_one();
+        wake_.notify_one();
     }
 
-    bool has_ended() const { return x_ended; }
+    bool has_ended() const { return ended_; }
 
   private:
     void run() {
-        std::unique_lock lock(x_mutex);
+        std::unique_lock lock(mutex_);
         while (true) {
-            x_wake.wait(lock, [this] { return x_ended || !x_tasks.empty(); });
-            if (x_ended) {
+            wake_.wait(lock, [this] { return ended_ || !tasks_.empty(); });
+            if (ended_) {
                 return;
             }
-            auto task = std::move(x_tasks.front());
-            x_tasks.pop_front();
+            auto task = std::move(tasks_.front());
+            tasks_.pop_front();
             lock.unlock();
             task();
             lock.lock();
         }
     }
 
-    std::mutex x_mutex;
-    std::condition_variable x_wake;
-    std::deque<std::function<void()>> x_tasks;
-    std::atomic<bool> x_ended{false};
-    std::thread x_thread{[this] { run(); }};
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<std::function<void()>> tasks_;
+    std::atomic<bool> ended_{false};
+    std::thread thread_{[this] { run(); }};
 };
 
 class TestApp {
   public:
-    explicit TestApp(trunkline::Options options) : x_name(options.name), x_server(std::move(options)) {
-        x_server.on_connect(
-            [this](const Connection& c, trunkline::Answer answer) { on_connect(c, std::move(answer)); });
-        x_server.on_message([this](const Connection& c, const Message& m) { on_message(c, m); });
-        x_server.on_disconnect([this](const Connection& c, const trunkline::Disconnect& d) {
-            ++x_disconnects;
-            x_last_end = {{"id", c.id()}, {"by", trunkline::to_string(d.by)}, {"code", d.code}, {"reason", d.reason}};
+    explicit TestApp(trunkline::Options options) : name_(options.name), server_(std::move(options)) {
+        server_.on_connect([this](const Connection& c, trunkline::Answer answer) { on_connect(c, std::move(answer)); });
+        server_.on_message([this](const Connection& c, const Message& m) { on_message(c, m); });
+        server_.on_disconnect([this](const Connection& c, const trunkline::Disconnect& d) {
+            ++disconnects_;
+            last_end_ = {{"id", c.id()}, {"by", trunkline::to_string(d.by)}, {"code", d.code}, {"reason", d.reason}};
         });
-        x_server.on_ready([this] {
-            ++x_readies;
-            if (!x_when_ready.empty()) (void)x_server.to_all().send(x_when_ready);
+        server_.on_ready([this] {
+            ++readies_;
+            if (!when_ready_.empty()) (void)server_.to_all().send(when_ready_);
         });
-        x_server.on_proxy_up([this](const trunkline::ProxyInfo&) { ++x_proxies_up; });
-        x_server.on_proxy_lost([this](const trunkline::ProxyInfo&) { ++x_proxies_lost; });
+        server_.on_proxy_up([this](const trunkline::ProxyInfo&) { ++proxies_up_; });
+        server_.on_proxy_lost([this](const trunkline::ProxyInfo&) { ++proxies_lost_; });
     }
 
     /// A broadcast for the moment of on_ready.
-    void send_when_ready(std::string text) { x_when_ready = std::move(text); }
+    void send_when_ready(std::string text) { when_ready_ = std::move(text); }
 
     int run(const std::vector<std::string>& addresses) {
         for (const auto& address : addresses) {
-            const auto listening = x_server.listen(address);
+            const auto listening = server_.listen(address);
             if (!listening) {
                 std::fprintf(stderr, "test_app: %s: %s\n", address.c_str(), listening.error().message().c_str());
                 return 1;
@@ -122,8 +121,8 @@ class TestApp {
             std::printf("listening %s\n", listening->c_str());
         }
         std::fflush(stdout);
-        x_server.stop_on_signals();
-        const auto error = x_server.run();
+        server_.stop_on_signals();
+        const auto error = server_.run();
         if (error) {
             std::fprintf(stderr, "test_app: %s\n", error.message().c_str());
         }
@@ -132,7 +131,7 @@ class TestApp {
 
   private:
     void on_connect(const Connection& connection, trunkline::Answer answer) {
-        ++x_connects;
+        ++connects_;
         const auto query = connection.query();
         if (const int code = query_number(query, "refuse")) {
             answer.refuse(static_cast<std::uint16_t>(code), "refused by the app");
@@ -148,7 +147,7 @@ class TestApp {
         }
         if (const int late = query_number(query, "late")) {
             auto kept = std::make_shared<trunkline::Answer>(std::move(answer));
-            x_server.post_after(milliseconds(late), [kept, acceptance] { kept->accept(acceptance); });
+            server_.post_after(milliseconds(late), [kept, acceptance] { kept->accept(acceptance); });
             return;
         }
         answer.accept(std::move(acceptance));
@@ -228,65 +227,65 @@ class TestApp {
                     {"subprotocol", connection.subprotocol()},
                     {"proxy", connection.proxy()},
                     {"remote", connection.remote_address()},
-                    {"app", x_name},
+                    {"app", name_},
                     {"headers", headers}});
         } else if (what == "stats") {
             answer(connection, command,
-                   {{"connects", x_connects.load()},
-                    {"disconnects", x_disconnects.load()},
-                    {"connections", x_server.connection_count()},
-                    {"proxies_up", x_proxies_up.load()},
-                    {"proxies_lost", x_proxies_lost.load()},
-                    {"readies", x_readies.load()},
-                    {"last_end", x_last_end}});
+                   {{"connects", connects_.load()},
+                    {"disconnects", disconnects_.load()},
+                    {"connections", server_.connection_count()},
+                    {"proxies_up", proxies_up_.load()},
+                    {"proxies_lost", proxies_lost_.load()},
+                    {"readies", readies_.load()},
+                    {"last_end", last_end_}});
         } else if (what == "join") {
             done(connection.join(group, completion(connection, command)));
         } else if (what == "leave") {
             done(connection.leave(group, completion(connection, command)));
         } else if (what == "group") {
-            answer_error(connection, command, x_server.to_group(group).except(except).send(text));
+            answer_error(connection, command, server_.to_group(group).except(except).send(text));
         } else if (what == "all") {
-            answer_error(connection, command, x_server.to_all().except(except).send(text));
+            answer_error(connection, command, server_.to_all().except(except).send(text));
         } else if (what == "user") {
-            answer_error(connection, command, x_server.to_user(command.value("user", "")).send(text));
+            answer_error(connection, command, server_.to_user(command.value("user", "")).send(text));
         } else if (what == "to") {
-            answer_error(connection, command, x_server.send_to(command.value("connection", ""), text));
+            answer_error(connection, command, server_.send_to(command.value("connection", ""), text));
         } else if (what == "exists") {
-            done(x_server.to_connection(command.value("connection", "")).exists(completion(connection, command)));
+            done(server_.to_connection(command.value("connection", "")).exists(completion(connection, command)));
         } else if (what == "group-exists") {
-            done(x_server.to_group(group).exists(completion(connection, command)));
+            done(server_.to_group(group).exists(completion(connection, command)));
         } else if (what == "user-exists") {
-            done(x_server.to_user(command.value("user", "")).exists(completion(connection, command)));
+            done(server_.to_user(command.value("user", "")).exists(completion(connection, command)));
         } else if (what == "close") {
             connection.close(command.value("code", std::uint16_t{1000}), command.value("reason", ""));
         } else if (what == "close-other") {
             answer_error(connection, command,
-                         x_server.to_connection(command.value("connection", ""))
+                         server_.to_connection(command.value("connection", ""))
                              .close(command.value("code", std::uint16_t{1000}), command.value("reason", "")));
         } else if (what == "close-user") {
-            done(x_server.to_user(command.value("user", ""))
+            done(server_.to_user(command.value("user", ""))
                      .close(command.value("code", std::uint16_t{1000}), command.value("reason", ""),
                             completion(connection, command)));
         } else if (what == "close-group") {
-            done(x_server.to_group(group).close(command.value("code", std::uint16_t{1000}), command.value("reason", ""),
-                                                completion(connection, command)));
+            done(server_.to_group(group).close(command.value("code", std::uint16_t{1000}), command.value("reason", ""),
+                                               completion(connection, command)));
         } else if (what == "pause") {
             connection.pause();
             answer(connection, command);
-            x_server.post_after(ms, [connection] { connection.resume(); });
+            server_.post_after(ms, [connection] { connection.resume(); });
         } else if (what == "stall") {  // what a callback must not do
             std::this_thread::sleep_for(ms);
             answer(connection, command);
         } else if (what == "numbers") {  // `count` numbered texts from another thread
-            x_worker.post([this, connection, command] { send_numbers(connection, command); });
+            worker_.post([this, connection, command] { send_numbers(connection, command); });
         } else if (what == "all-numbers") {
-            x_worker.post([this, connection, command] { broadcast_numbers(connection, command); });
+            worker_.post([this, connection, command] { broadcast_numbers(connection, command); });
         } else if (what == "join-then-thread") {
             // The join's call happens before the other thread is told, so its send must find the connection in the
             // group.
             done(connection.join(group));
-            x_worker.post([this, connection, command, group, text] {
-                until_taken([&] { return x_server.to_group(group).send(text); });
+            worker_.post([this, connection, command, group, text] {
+                until_taken([&] { return server_.to_group(group).send(text); });
                 answer_error(connection, command, {});
             });
         } else if (what == "die") {
@@ -299,7 +298,7 @@ class TestApp {
     /// Repeats a call from another thread until it is not refused for want of room.
     template <class Call>
     std::error_code until_taken(Call call) {
-        while (!x_worker.has_ended()) {
+        while (!worker_.has_ended()) {
             const std::error_code error = call();
             if (error != trunkline::errc::would_block) {
                 return error;
@@ -324,19 +323,19 @@ class TestApp {
         const std::string padding(command.value("size", std::size_t{0}), '.');
         for (int i = 0; i < command.value("count", 0); ++i) {
             const auto text = command.value("text", "") + std::to_string(i) + " " + padding;
-            if (const auto error = until_taken([&] { return x_server.to_all().send(text); })) {
+            if (const auto error = until_taken([&] { return server_.to_all().send(text); })) {
                 return answer_error(connection, command, error);
             }
         }
         answer(connection, command);
     }
 
-    const std::string x_name;
-    std::atomic<std::uint64_t> x_connects{0}, x_disconnects{0}, x_proxies_up{0}, x_proxies_lost{0}, x_readies{0};
-    std::string x_when_ready;
-    json x_last_end;  // of the loop
-    trunkline::AppServer x_server;
-    Worker x_worker;  // ends before the server does
+    const std::string name_;
+    std::atomic<std::uint64_t> connects_{0}, disconnects_{0}, proxies_up_{0}, proxies_lost_{0}, readies_{0};
+    std::string when_ready_;
+    json last_end_;  // of the loop
+    trunkline::AppServer server_;
+    Worker worker_;  // ends before the server does
 };
 
 }  // namespace

@@ -17,29 +17,29 @@ class Scratch {
     Scratch() {
         std::string name = (std::filesystem::temp_directory_path() / "trunkline-config-XXXXXX").string();
         REQUIRE(mkdtemp(name.data()) != nullptr);
-        x_path = name;
+        path_ = name;
     }
     ~Scratch() {
         std::error_code ec;
-        std::filesystem::remove_all(x_path, ec);
+        std::filesystem::remove_all(path_, ec);
     }
     Scratch(const Scratch&) = delete;
     Scratch& operator=(const Scratch&) = delete;
 
     std::filesystem::path write(const std::filesystem::path& name, std::string_view content) const {
-        std::filesystem::create_directories((x_path / name).parent_path());
-        std::ofstream(x_path / name, std::ios::binary) << content;
-        return x_path / name;
+        std::filesystem::create_directories((path_ / name).parent_path());
+        std::ofstream(path_ / name, std::ios::binary) << content;
+        return path_ / name;
     }
     void link(const std::filesystem::path& name, const std::filesystem::path& target) const {
-        std::filesystem::create_symlink(target, x_path / name);
+        std::filesystem::create_symlink(target, path_ / name);
     }
-    void pipe(const std::filesystem::path& name) const { REQUIRE(mkfifo((x_path / name).c_str(), 0600) == 0); }
+    void pipe(const std::filesystem::path& name) const { REQUIRE(mkfifo((path_ / name).c_str(), 0600) == 0); }
 
-    const std::filesystem::path& path() const { return x_path; }
+    const std::filesystem::path& path() const { return path_; }
 
   private:
-    std::filesystem::path x_path;
+    std::filesystem::path path_;
 };
 
 /// While it lives, permissions count for this thread even where the tests run as root.

@@ -36,7 +36,8 @@ class Scenario {
   public:
     explicit Scenario(What what) : what_(what) {
         proxy_.settings().routes[0].ask = what == What::asked;
-        // A greeting whose write failed is noticed by reading, but the socket of such a fault is well: only time ends it.
+        // A greeting whose write failed is noticed by reading, but the socket of such a fault is well: only time ends
+        // it.
         proxy_.settings().links.handshake = 50ms;
         app_.on_open = [this](FakeApp::Lane& lane, const protocol::Open& open) {
             if (what_ == What::asked) app_.send(lane, protocol::Accept{open.chan});
@@ -85,7 +86,8 @@ class Scenario {
             const std::string payload(message.payload);
             const protocol::PayloadMap::Entry text{"text", payload};
             for (const auto& each : app_.lanes()) {
-                if (each->link) app_.send(*each, protocol::BroadcastData{{}, protocol::PayloadMap(std::span(&text, 1))});
+                if (each->link)
+                    app_.send(*each, protocol::BroadcastData{{}, protocol::PayloadMap(std::span(&text, 1))});
             }
         } else {
             app_.send(lane, protocol::Data{message.chan, message.kind, message.payload});
@@ -127,8 +129,8 @@ class Scenario {
 }  // namespace
 
 TEST_CASE("session and link: survive the failure of any one read or write", "[proxy][faults]") {
-    const auto fault = GENERATE(FaultyIo::Fault::reset, FaultyIo::Fault::end, FaultyIo::Fault::blocked_once,
-                                FaultyIo::Fault::one_byte);
+    const auto fault =
+        GENERATE(FaultyIo::Fault::reset, FaultyIo::Fault::end, FaultyIo::Fault::interrupted, FaultyIo::Fault::one_byte);
     const auto what = GENERATE(What::echo, What::asked, What::fan_out, What::client_closes, What::app_closes);
     constexpr std::size_t kMost = 400;
     std::size_t at = 0;

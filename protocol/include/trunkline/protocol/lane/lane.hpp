@@ -167,8 +167,6 @@ class Lane {
     TimePoint last_ack_{};
 };
 
-// ---------------------------------------------------------------------------------------------------------------------
-
 template <class Handler>
 Result<void> Lane::receive(Bytes chunk, TimePoint now, Handler& handler) {
     while (!chunk.empty() && !partial_.empty()) {
