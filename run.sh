@@ -57,7 +57,9 @@ set +m
 ready() { (exec 3<>"/dev/tcp/127.0.0.1/$admin_port" && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && head -n1 <&3 | grep -q ' 200') 2>/dev/null; }
 for _ in $(seq 100); do
     if ready; then break; fi
-    kill -0 "${pids[@]}" 2>/dev/null || die "one of the programs ended; what it said is above"
+    for pid in "${pids[@]}"; do
+        kill -0 "$pid" 2>/dev/null || die "one of the programs ended; what it said is above"
+    done
     sleep 0.1
 done
 ready || die "the proxy did not get ready within 10 s; http://127.0.0.1:$admin_port/readyz says why"

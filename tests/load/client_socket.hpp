@@ -27,6 +27,7 @@ enum class CloseWhy : std::uint8_t {
     timeout,         ///< no answer to the upgrade in time
     by_server,       ///< a close frame
     reset,           ///< the stream ended without a close frame
+    no_join,         ///< open, but the app server did not confirm what the profile needs
     bad_frame,       ///< bytes that are no WebSocket frame of a server (RFC 6455 §5.1: never masked)
 };
 

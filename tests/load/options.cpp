@@ -141,10 +141,13 @@ Parsed parse_command_line(int argc, const char* const* argv) {
     app.add_option("--client", client, "what clients speak")->check(CLI::IsMember({"raw"}))->capture_default_str();
     app.add_option("--pid", options.pids, "processes of the server side, to see their CPU and memory")
         ->delimiter(',')
-        ->check(CLI::Range(1, 1 << 22));
+        ->check(CLI::Range(1, 1 << 22))
+        ->allow_extra_args(false);
     app.add_option("--metrics", metrics, "the same from a Prometheus page, http://address:port/metrics");
-    app.add_option("--at", events, "'10s command': runs it so long after the messages began; may be repeated");
-    app.add_option("--expect", expectations, "'p99<50ms,missing=0': exit code 1 if not; may be repeated");
+    app.add_option("--at", events, "'10s command': runs it so long after the messages began; may be repeated")
+        ->allow_extra_args(false);
+    app.add_option("--expect", expectations, "'p99<50ms,missing=0': exit code 1 if not; may be repeated")
+        ->allow_extra_args(false);
     app.add_option("--json", options.json, "writes the figures there");
     app.add_option("--csv", options.csv, "writes each second's figures there");
     app.add_option("--html", options.html, "writes a page with charts there");

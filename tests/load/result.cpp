@@ -13,10 +13,13 @@ std::string words(CloseWhy why, int code) {
         case CloseWhy::not_closed:
         case CloseWhy::by_us: return "closed by the load tester";
         case CloseWhy::refused: return "refused with HTTP " + std::to_string(code);
-        case CloseWhy::cannot_connect: return std::string("cannot connect: ") + std::strerror(code);
-        case CloseWhy::timeout: return "no answer to the upgrade in time";
+        case CloseWhy::cannot_connect: return std::string("not connected: ") + std::strerror(code);
+        case CloseWhy::timeout: return "given up: no answer to the upgrade in time";
         case CloseWhy::by_server: return "closed by the server with " + std::to_string(code);
         case CloseWhy::reset: return "ended without a close frame";
+        case CloseWhy::no_join:
+            return "given up: connected, but the app server did not answer as trunkline-load-app does, which this "
+                   "profile needs";
         case CloseWhy::bad_frame: return "closed here: the server sent bytes that are no WebSocket frame of a server";
     }
     return "?";

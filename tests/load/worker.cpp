@@ -163,7 +163,8 @@ void Worker::connect_more(std::int64_t now) {
         if (waits && now - client.connecting_ns < options_.connect_timeout.count()) break;
         ++done;
         if (!waits) continue;
-        client.socket.close(CloseWhy::timeout);
+        const bool was_open = client.socket.state() == SocketState::open;
+        client.socket.close(was_open ? CloseWhy::no_join : CloseWhy::timeout);
         on_closed(client);
     }
     under_way_.erase(under_way_.begin(), under_way_.begin() + static_cast<std::ptrdiff_t>(done));

@@ -36,8 +36,8 @@ struct ProxyInfo {
 ///     server.on_message([](const trunkline::Connection& connection, const trunkline::Message& message) {
 ///         if (connection.send(message.kind, message.bytes)) connection.close(1013);
 ///     });
-///     auto listening = server.listen("tcp://127.0.0.1:7000");
-///     if (listening) server.run();
+///     if (auto listening = server.listen("tcp://127.0.0.1:7000"); !listening) return 1;  // .error() says why
+///     return server.run() ? 1 : 0;
 ///
 /// One thread, the one in `run`, is the *loop*: all callbacks run on it, one at a time and in order, and must not
 /// block: a callback that takes longer than a proxy waits (15 s) costs the link and all its clients. Work that takes

@@ -79,11 +79,12 @@ class Connection {
     std::span<const NameValue> claims() const noexcept;
     /// The first claim of that name, or empty.
     std::string_view claim(std::string_view name) const noexcept;
-    /// The headers of the upgrade request, in order.
+    /// The headers of the upgrade request, in order, without those of its hop and without claims of the client's
+    /// address.
     std::span<const NameValue> headers() const noexcept;
     /// The first header of that name (case does not matter), or empty.
     std::string_view header(std::string_view name) const noexcept;
-    /// The client's address, as `address:port`.
+    /// The address of whoever connected to the proxy, as `address:port`: behind a load balancer, the balancer's.
     std::string_view remote_address() const noexcept;
     /// The path of the request, with its percent-escapes decoded, as routes are matched on it.
     std::string_view path() const noexcept;

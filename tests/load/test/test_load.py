@@ -32,7 +32,7 @@ def load(*arguments, timeout=60):
 
 
 class Lies(unittest.TestCase):
-    def run_against(self, lie, *arguments):
+    def run_against(self, lie, *arguments, profile="echo"):
         server = subprocess.Popen([sys.executable, HERE / "lying_server.py", lie], stdout=subprocess.PIPE, text=True)
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
@@ -40,8 +40,8 @@ class Lies(unittest.TestCase):
         port = int(server.stdout.readline())
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "report.json"
-            code, text = load("echo", f"ws://127.0.0.1:{port}/", "-c", 20, "-d", "1s", "--warm-up", "200ms",
-                              "--settle", "2s", "--json", path, *arguments)
+            code, text = load(profile, *arguments, f"ws://127.0.0.1:{port}/", "-c", 20, "-d", "1s", "--warm-up", "200ms",
+                              "--settle", "2s", "--json", path)
             report = json.loads(path.read_text()) if path.exists() else {}
         return code, text, report.get("ledger", {}), report
 
@@ -99,6 +99,11 @@ class Lies(unittest.TestCase):
         code, text, _, _ = self.run_against("never-answers", "--connect-timeout", "500ms")
         self.assertEqual(code, 3, text)
         self.assertIn("no answer to the upgrade in time", text)
+
+    def test_a_profile_that_needs_our_app_server(self):
+        code, text, _, _ = self.run_against("nothing", "--connect-timeout", "500ms", profile="broadcast")
+        self.assertEqual(code, 3, text)
+        self.assertIn("trunkline-load-app", text)
 
     def test_nobody_there(self):
         code, text = load("echo", f"ws://127.0.0.1:{free_port()}/", "-c", 3)
