@@ -11,6 +11,13 @@
 /// What a client sends, built by hand so that it can also be wrong, and a sink that writes down what a reader delivers.
 namespace trunkline::protocol::websocket::test {
 
+/// Letters, the same for the same seed.
+inline std::string bytes_of(std::size_t size, unsigned seed = 1) {
+    std::string out(size, '\0');
+    for (auto& c : out) c = static_cast<char>('a' + (seed = seed * 1103515245 + 12345) / 65536 % 26);
+    return out;
+}
+
 struct FrameOptions {
     bool is_final = true;
     unsigned reserved = 0;  ///< RSV1-3 as they stand in the first byte
