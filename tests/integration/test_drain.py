@@ -34,21 +34,19 @@ class Drain(Scenario):
             self.assertGreater(at, due - window / 10, times)
             self.assertLess(at, due + window / 2, times)
 
-    async def test_200_clients_leave_evenly(self):
+    async def leave_evenly(self, count):
         drain_timeout, window = self.window(3)
         proxy = self.proxy(self.app(), drain_timeout=drain_timeout)
-        clients = [await self.connect(proxy.url()) for _ in range(200)]
+        clients = [await self.connect(proxy.url()) for _ in range(count)]
         await self.command(clients[-1], "whoami")
         self.expect_even(await self.times_of_closes(proxy, clients), window)
         self.assertEqual(proxy.wait(), 0)
 
+    async def test_200_clients_leave_evenly(self):
+        await self.leave_evenly(200)
+
     async def test_few_clients_leave_evenly_too(self):
-        drain_timeout, window = self.window(3)
-        proxy = self.proxy(self.app(), drain_timeout=drain_timeout)
-        clients = [await self.connect(proxy.url()) for _ in range(24)]
-        await self.command(clients[-1], "whoami")
-        self.expect_even(await self.times_of_closes(proxy, clients), window)
-        self.assertEqual(proxy.wait(), 0)
+        await self.leave_evenly(24)
 
     async def test_without_clients_there_is_nothing_to_wait_for(self):
         proxy = self.proxy(self.app(), drain_timeout="10m")
