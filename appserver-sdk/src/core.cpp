@@ -195,8 +195,11 @@ protocol::LaneSettings Core::lane_settings() const {
 void Core::on_accepted(net::ByteStream stream, bool key_required) {
     // Whoever connects and says nothing holds a place until its handshake times out; that must not be every descriptor.
     const auto is_unattached = [](const auto& entry) { return !entry.second->is_attached(); };
-    if (std::count_if(links_.begin(), links_.end(), is_unattached) >= kMaxHandshakes) {
-        return log(LogLevel::warning, "a link was turned away: too many have begun and not attached a lane");
+    const bool was_turning_away =
+        std::exchange(is_turning_away_, std::count_if(links_.begin(), links_.end(), is_unattached) >= kMaxHandshakes);
+    if (is_turning_away_) {
+        if (was_turning_away) return;  // said once
+        return log(LogLevel::warning, "links are turned away: too many have begun and not attached a lane");
     }
     auto link = std::make_unique<IncomingLink>(*this, std::move(stream), key_required);
     IncomingLink& started = *link;

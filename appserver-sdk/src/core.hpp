@@ -185,6 +185,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool is_draining_ = false;
     std::vector<std::function<void()>> deferred_;
     bool deferred_posted_ = false;
+    bool is_turning_away_ = false;
     bool is_stopping_ = false;
     bool has_finished_ = false;
     bool tick_scheduled_ = false;
