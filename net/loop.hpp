@@ -50,8 +50,7 @@ class Loop {
         want_end();
     }
 
-    /// Calls `hook.on_deadline()` at `when` or at most a few milliseconds later; moves a hook that is scheduled
-    /// already.
+    /// Calls `hook.on_deadline()` at `when` or a few milliseconds later; moves a hook that is scheduled already.
     void schedule(WheelHook& hook, Clock::time_point when) {
         wheel_.schedule(hook, when);
         if (when < armed_) want_end();

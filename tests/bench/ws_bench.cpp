@@ -26,6 +26,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/load/histogram.hpp"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -53,38 +55,7 @@ struct Client {
     std::string spill;           // an incomplete response head or frame
 };
 
-/// Latencies in steps of 1 % from 1 us to 100 s.
-class Latencies {
-  public:
-    void add(std::int64_t ns) {
-        std::size_t i = 0;
-        for (double us = static_cast<double>(ns) / 1000; us > 1 && i + 1 < x_counts.size(); us /= 2) {
-            if (us < 2) {
-                i += static_cast<std::size_t>((us - 1) * kSteps);
-                break;
-            }
-            i += kSteps;
-        }
-        ++x_counts[std::min(i, x_counts.size() - 1)];
-        ++x_total;
-    }
-
-    double percentile(double p) const {
-        auto wanted = static_cast<std::uint64_t>(p * static_cast<double>(x_total));
-        for (std::size_t i = 0; i < x_counts.size(); ++i) {
-            if (wanted < x_counts[i]) {
-                return static_cast<double>(1ull << (i / kSteps)) * (1 + static_cast<double>(i % kSteps) / kSteps);
-            }
-            wanted -= x_counts[i];
-        }
-        return 0;
-    }
-
-  private:
-    static constexpr std::size_t kSteps = 64;
-    std::array<std::uint64_t, kSteps * 27> x_counts{};
-    std::uint64_t x_total = 0;
-};
+double us(std::int64_t ns) { return static_cast<double>(ns) / 1000; }
 
 std::int64_t now_ns() { return Clock::now().time_since_epoch().count(); }
 
@@ -117,32 +88,32 @@ std::string client_frame(unsigned char opcode, std::string_view payload) {
 
 class Bench {
   public:
-    explicit Bench(const Options& options) : x_options(options), x_clients(options.clients) {
-        x_epoll = epoll_create1(EPOLL_CLOEXEC);
+    explicit Bench(const Options& options) : options_(options), clients_(options.clients) {
+        epoll_ = epoll_create1(EPOLL_CLOEXEC);
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.u64 = kStdin;
         // A file as stdin cannot be watched; then nobody waits between phases.
-        x_has_stdin = epoll_ctl(x_epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0;
+        has_stdin_ = epoll_ctl(epoll_, EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0;
         std::string payload(std::max<std::size_t>(options.size, 1), 'e');
-        x_echo_frame = client_frame(1, payload);
+        echo_frame_ = client_frame(1, payload);
     }
 
     int run() {
         wait_for_go();
         connect_all();
         wait_for_go();
-        if (x_options.mode == "echo") {
+        if (options_.mode == "echo") {
             echo();
         }
-        if (x_options.mode == "broadcast") {
+        if (options_.mode == "broadcast") {
             broadcast();
         }
-        if (x_options.mode == "idle") {
+        if (options_.mode == "idle") {
             std::printf("{\"idle\": true}\n"), std::fflush(stdout);
         }
         wait_for_go();
-        return x_errors == 0 ? 0 : 1;
+        return errors_ == 0 ? 0 : 1;
     }
 
   private:
@@ -154,7 +125,7 @@ class Bench {
         while (!done()) {
             if (Clock::now() > end) {
                 std::fprintf(stderr, "ws_bench: deadline: %s\n", what);
-                ++x_errors;
+                ++errors_;
                 return;
             }
             turn(100);
@@ -162,24 +133,24 @@ class Bench {
     }
 
     void wait_for_go() {
-        if (!x_has_stdin) {
+        if (!has_stdin_) {
             return;
         }
-        while (x_lines == 0) {
+        while (lines_ == 0) {
             turn(1000);
         }
-        --x_lines;
+        --lines_;
     }
 
     void turn(int timeout_ms) {
         std::array<epoll_event, 256> events;
-        const int n = epoll_wait(x_epoll, events.data(), static_cast<int>(events.size()), timeout_ms);
+        const int n = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout_ms);
         for (int i = 0; i < n; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
             if (event.data.u64 == kStdin) {
                 on_stdin();
             } else {
-                on_event(x_clients[event.data.u64], event.events);
+                on_event(clients_[event.data.u64], event.events);
             }
         }
     }
@@ -190,7 +161,7 @@ class Bench {
         if (n <= 0) {
             std::exit(1);
         }  // whoever started us is gone
-        x_lines += std::count(text.data(), text.data() + n, '\n');
+        lines_ += std::count(text.data(), text.data() + n, '\n');
     }
 
     // --- connecting
@@ -199,19 +170,19 @@ class Bench {
         const auto started = now_ns();
         turn_until(
             [this] {
-                while (x_next < x_clients.size() && x_connecting < x_options.concurrency) {
-                    connect(x_next++);
+                while (next_ < clients_.size() && connecting_ < options_.concurrency) {
+                    connect(next_++);
                 }
-                return x_open + x_refused == x_clients.size();
+                return open_ + refused_ == clients_.size();
             },
-            x_options.deadline, "connecting");
+            options_.deadline, "connecting");
         const double seconds = static_cast<double>(now_ns() - started) / 1e9;
-        std::printf("{\"connected\": %zu, \"refused\": %zu, \"seconds\": %.6f}\n", x_open, x_refused, seconds);
+        std::printf("{\"connected\": %zu, \"refused\": %zu, \"seconds\": %.6f}\n", open_, refused_, seconds);
         std::fflush(stdout);
     }
 
     void connect(std::size_t index) {
-        auto& client = x_clients[index];
+        auto& client = clients_[index];
         client.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (client.fd < 0) {
             fail(std::string("socket: ") + std::strerror(errno));
@@ -225,17 +196,17 @@ class Bench {
         sockaddr_in to{};
         to.sin_family = AF_INET;
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        to.sin_port = htons(x_options.port);
+        to.sin_port = htons(options_.port);
         bind(client.fd, reinterpret_cast<sockaddr*>(&from), sizeof from);
         if (::connect(client.fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS) {
             fail(std::string("connect: ") + std::strerror(errno));
         }
         client.state = State::connecting;
-        ++x_connecting;
+        ++connecting_;
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.u64 = index;
-        epoll_ctl(x_epoll, EPOLL_CTL_ADD, client.fd, &event);
+        epoll_ctl(epoll_, EPOLL_CTL_ADD, client.fd, &event);
     }
 
     void send_head(Client& client) {
@@ -243,7 +214,7 @@ class Bench {
             return;
         }
         client.sent_at = now_ns();
-        write(client, "GET " + x_options.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(x_options.port) +
+        write(client, "GET " + options_.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options_.port) +
                           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     }
@@ -256,15 +227,15 @@ class Bench {
             return;
         }
         if (client.spill.compare(0, 12, "HTTP/1.1 101") != 0) {
-            if (x_refused == 0) {
+            if (refused_ == 0) {
                 std::fprintf(stderr, "ws_bench: refused: %.60s\n", client.spill.c_str());
             }
             return lose(client);
         }
         client.state = State::open;
         client.sent_at = 0;
-        --x_connecting;
-        ++x_open;
+        --connecting_;
+        ++open_;
         std::string rest = client.spill.substr(end + 4);
         client.spill = std::string();
         if (!rest.empty()) {
@@ -277,18 +248,18 @@ class Bench {
             return;
         }
         if (client.state == State::connecting) {
-            --x_connecting;
-            ++x_refused;
+            --connecting_;
+            ++refused_;
         } else {
-            if (x_errors == 0) {
+            if (errors_ == 0) {
                 std::fprintf(stderr, "ws_bench: a client was closed\n");
             }
-            --x_open;
+            --open_;
             if (client.pending) {
-                --x_pending;
+                --pending_;
             }
         }
-        ++x_errors;
+        ++errors_;
         client.state = State::closed;
         ::close(client.fd);
         client.fd = -1;
@@ -307,21 +278,21 @@ class Bench {
             return;
         }
         while (client.state != State::closed) {
-            const auto n = ::recv(client.fd, x_block.data(), x_block.size(), MSG_DONTWAIT);
+            const auto n = ::recv(client.fd, block_.data(), block_.size(), MSG_DONTWAIT);
             if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
                 return;
             }
             if (n <= 0) {
                 return lose(client);
             }
-            std::string_view bytes(x_block.data(), static_cast<std::size_t>(n));
+            std::string_view bytes(block_.data(), static_cast<std::size_t>(n));
             if (client.state == State::connecting) {
                 on_head(client, bytes);
             } else {
                 on_bytes(client, bytes);
             }
             // A short read has drained the socket.
-            if (static_cast<std::size_t>(n) < x_block.size() && (what & (EPOLLRDHUP | EPOLLHUP)) == 0) {
+            if (static_cast<std::size_t>(n) < block_.size() && (what & (EPOLLRDHUP | EPOLLHUP)) == 0) {
                 return;
             }
         }
@@ -370,10 +341,10 @@ class Bench {
         if (opcode == 10) {
             return;
         }
-        if (x_options.mode == "echo") {
+        if (options_.mode == "echo") {
             return on_echo(client, payload);
         }
-        if (x_options.mode == "broadcast") {
+        if (options_.mode == "broadcast") {
             on_broadcast(client, payload);
         }
     }
@@ -390,36 +361,36 @@ class Bench {
 
     void send_echo(Client& client) {
         client.pending = true;
-        ++x_pending;
+        ++pending_;
         client.sent_at = now_ns();
-        write(client, x_echo_frame);
+        write(client, echo_frame_);
     }
 
     void on_echo(Client& client, std::string_view payload) {
-        if (!client.pending || payload.size() != std::max<std::size_t>(x_options.size, 1) || payload.back() != 'e') {
+        if (!client.pending || payload.size() != std::max<std::size_t>(options_.size, 1) || payload.back() != 'e') {
             std::fprintf(stderr, "ws_bench: not the echo of what was sent\n");
             return lose(client);
         }
         const auto now = now_ns();
-        x_latencies.add(now - client.sent_at);
+        latencies_.record(now - client.sent_at);
         client.pending = false;
-        --x_pending;
-        ++x_received;
-        if (now < x_end) {
+        --pending_;
+        ++received_;
+        if (now < end_) {
             send_echo(client);
         }
     }
 
     void echo() {
         const auto started = now_ns();
-        x_end = started + static_cast<std::int64_t>(x_options.seconds * 1e9);
-        for (auto& client : x_clients) {
+        end_ = started + static_cast<std::int64_t>(options_.seconds * 1e9);
+        for (auto& client : clients_) {
             if (client.state == State::open) {
                 send_echo(client);
             }
         }
-        turn_until([this] { return x_pending == 0; }, x_options.seconds + x_options.deadline, "echoes");
-        report(started, x_received + x_pending);
+        turn_until([this] { return pending_ == 0; }, options_.seconds + options_.deadline, "echoes");
+        report(started, received_ + pending_);
     }
 
     // --- broadcast
@@ -434,39 +405,39 @@ class Bench {
         const auto number = std::strtoull(text.c_str() + 1, &rest, 10);
         const auto sent_at = std::strtoll(rest, nullptr, 10);
         if (number != client.expected) {
-            if (x_errors++ == 0) {
+            if (errors_++ == 0) {
                 std::fprintf(stderr, "ws_bench: got %llu where %llu was expected\n",
                              static_cast<unsigned long long>(number), static_cast<unsigned long long>(client.expected));
             }
         }
         client.expected = number + 1;
-        ++x_received;
-        x_latencies.add(now_ns() - sent_at);
+        ++received_;
+        latencies_.record(now_ns() - sent_at);
     }
 
     void broadcast() {
         const auto started = now_ns();
-        const auto total = static_cast<std::uint64_t>(x_options.seconds * x_options.rate);
+        const auto total = static_cast<std::uint64_t>(options_.seconds * options_.rate);
         std::uint64_t sent = 0;
-        while (sent < total && x_clients[0].state == State::open) {
-            const auto due = started + static_cast<std::int64_t>(static_cast<double>(sent) * 1e9 / x_options.rate);
+        while (sent < total && clients_[0].state == State::open) {
+            const auto due = started + static_cast<std::int64_t>(static_cast<double>(sent) * 1e9 / options_.rate);
             const auto wait = due - now_ns();
             if (wait > 0) {
                 turn(static_cast<int>(wait / 1'000'000));
                 continue;
             }
             std::string payload = "B" + std::to_string(sent++) + " " + std::to_string(now_ns()) + " ";
-            if (payload.size() < x_options.size) {
-                payload.append(x_options.size - payload.size(), '.');
+            if (payload.size() < options_.size) {
+                payload.append(options_.size - payload.size(), '.');
             }
-            write(x_clients[0], client_frame(1, payload));
+            write(clients_[0], client_frame(1, payload));
             turn(0);
         }
-        turn_until([&] { return x_received >= sent * x_open; }, x_options.deadline, "broadcasts");
-        if (x_received != sent * x_clients.size()) {
-            ++x_errors;
+        turn_until([&] { return received_ >= sent * open_; }, options_.deadline, "broadcasts");
+        if (received_ != sent * clients_.size()) {
+            ++errors_;
         }
-        report(started, sent * x_clients.size());
+        report(started, sent * clients_.size());
     }
 
     void report(std::int64_t started, std::uint64_t expected) {
@@ -474,23 +445,23 @@ class Bench {
         std::printf(
             "{\"received\": %llu, \"expected\": %llu, \"seconds\": %.6f, \"rate\": %.1f, \"p50_us\": %.0f, "
             "\"p99_us\": %.0f, \"errors\": %llu}\n",
-            static_cast<unsigned long long>(x_received), static_cast<unsigned long long>(expected), seconds,
-            static_cast<double>(x_received) / seconds, x_latencies.percentile(0.5), x_latencies.percentile(0.99),
-            static_cast<unsigned long long>(x_errors));
+            static_cast<unsigned long long>(received_), static_cast<unsigned long long>(expected), seconds,
+            static_cast<double>(received_) / seconds, us(latencies_.percentile(0.5)), us(latencies_.percentile(0.99)),
+            static_cast<unsigned long long>(errors_));
         std::fflush(stdout);
     }
 
-    Options x_options;
-    std::vector<Client> x_clients;
-    int x_epoll = -1;
-    bool x_has_stdin = false;
-    std::ptrdiff_t x_lines = 0;
-    std::string x_echo_frame;
-    std::array<char, 64 << 10> x_block;
-    std::size_t x_next = 0, x_connecting = 0, x_open = 0, x_refused = 0, x_pending = 0;
-    std::uint64_t x_received = 0, x_errors = 0;
-    std::int64_t x_end = 0;
-    Latencies x_latencies;
+    Options options_;
+    std::vector<Client> clients_;
+    int epoll_ = -1;
+    bool has_stdin_ = false;
+    std::ptrdiff_t lines_ = 0;
+    std::string echo_frame_;
+    std::array<char, 64 << 10> block_;
+    std::size_t next_ = 0, connecting_ = 0, open_ = 0, refused_ = 0, pending_ = 0;
+    std::uint64_t received_ = 0, errors_ = 0;
+    std::int64_t end_ = 0;
+    trunkline::load::Histogram latencies_;
 };
 
 Options parse(int argc, char** argv) {
