@@ -116,6 +116,7 @@ struct Settings {
     LimitSettings limits;
     TimeoutSettings timeouts;
     LinkSettings links;
+    milliseconds pre_stop_delay{0};      ///< after SIGTERM: not ready, and serving as ever
     milliseconds drain_timeout{30'000};
     LogSettings log;
 };

@@ -283,6 +283,7 @@ Settings read_settings(const YamlValue& root, const Directory& directory, FileAc
     read_limits(node.take("limits"), settings.limits);
     read_timeouts(node.take("timeouts"), settings.timeouts);
     read_links(node.take("links"), settings.links);
+    node.take("pre_stop_delay").read(settings.pre_stop_delay, milliseconds(0), kMaxTime);
     node.take("drain_timeout").read(settings.drain_timeout, milliseconds(0), kMaxTime);
     read_log(node.take("log"), settings.log);
     node.close_map();

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "net/link/link_handshake.hpp"
+#include "proxy/app/drain.hpp"
 #include "proxy/app/signals.hpp"
 #include "proxy/log/logging.hpp"
 
@@ -72,17 +73,10 @@ Application::~Application() = default;
 void Application::run() {
     net::asio::io_context main_context;
     auto work = net::asio::make_work_guard(main_context);
-    std::size_t draining = workers_.size();
+    Drain drain(main_context, settings_, *status_, workers_, [&] { main_context.stop(); });
     const Signals signals(main_context, [&](int signal) {
-        log_info("draining", {{"signal", signal}, {"over_ms", settings_.drain_timeout.count()}});
-        status_->set_draining();
-        for (const auto& worker : workers_) {
-            worker->drain([&] {
-                net::asio::post(main_context, [&] {
-                    if (--draining == 0) main_context.stop();
-                });
-            });
-        }
+        log_info("told to stop", {{"signal", signal}});
+        drain.begin();
     });
     for (const auto& worker : workers_) worker->start();
     for (const auto& address : workers_.front()->addresses()) log_info("listening", {{"address", address.to_string()}});

@@ -9,8 +9,17 @@ namespace trunkline::proxy {
 ProxyStatus::ProxyStatus(std::vector<const WorkerCounters*> workers, std::function<Clock::time_point()> now)
     : workers_(std::move(workers)),
       now_(std::move(now)),
-      exposition_(workers_, dropped_log_lines),
+      exposition_(workers_, dropped_log_lines, [this] { return is_draining_.load(std::memory_order_relaxed); }),
       readiness_(workers_.front()->upstream_names()) {}
+
+std::int64_t ProxyStatus::connections() const {
+    std::int64_t open = 0;
+    for (const auto* worker : workers_) {
+        for (std::size_t i = 0; i < worker->upstream_names().size(); ++i)
+            open += worker->upstream(i).connections.value();
+    }
+    return open;
+}
 
 AdminSource::Answer ProxyStatus::health() {
     std::string stuck;

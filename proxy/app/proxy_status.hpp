@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ class ProxyStatus final : public AdminSource {
 
     /// Not ready from now on. Any thread.
     void set_draining() noexcept { is_draining_.store(true, std::memory_order_relaxed); }
+
+    /// Connections that are open and were not asked to come back yet. Any thread.
+    std::int64_t connections() const;
 
     Answer health() override;
     Answer readiness() override;

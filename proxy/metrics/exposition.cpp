@@ -174,8 +174,11 @@ void append_process(std::vector<MetricFamily>& out) {
 
 }  // namespace
 
-Exposition::Exposition(std::vector<const WorkerCounters*> workers, std::function<std::uint64_t()> dropped_log_lines)
-    : workers_(std::move(workers)), dropped_log_lines_(std::move(dropped_log_lines)) {}
+Exposition::Exposition(std::vector<const WorkerCounters*> workers, std::function<std::uint64_t()> dropped_log_lines,
+                       std::function<bool()> is_draining)
+    : workers_(std::move(workers)),
+      dropped_log_lines_(std::move(dropped_log_lines)),
+      is_draining_(std::move(is_draining)) {}
 
 std::vector<MetricFamily> Exposition::Collect() const {
     std::vector<MetricFamily> families;
@@ -184,6 +187,8 @@ std::vector<MetricFamily> Exposition::Collect() const {
     append_queues(families, workers_, dropped_log_lines_());
     families.push_back(links(workers_));
     families.push_back(loop_lag(workers_));
+    families.push_back(single("trunkline_draining", "1 from the moment on at which this proxy was told to stop",
+                              MetricType::Gauge, is_draining_() ? 1 : 0));
     append_process(families);
     return families;
 }

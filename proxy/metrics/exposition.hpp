@@ -19,8 +19,8 @@ class Exposition final : public prometheus::Collectable {
   public:
     /// The counters outlive the Exposition. `dropped_log_lines` adds a reason to the drops.
     explicit Exposition(
-        std::vector<const WorkerCounters*> workers,
-        std::function<std::uint64_t()> dropped_log_lines = [] { return 0; });
+        std::vector<const WorkerCounters*> workers, std::function<std::uint64_t()> dropped_log_lines = [] { return 0; },
+        std::function<bool()> is_draining = [] { return false; });
 
     /// Any thread.
     std::vector<prometheus::MetricFamily> Collect() const override;
@@ -31,6 +31,7 @@ class Exposition final : public prometheus::Collectable {
   private:
     const std::vector<const WorkerCounters*> workers_;
     const std::function<std::uint64_t()> dropped_log_lines_;
+    const std::function<bool()> is_draining_;
 };
 
 /// The Content-Type of `text()`.

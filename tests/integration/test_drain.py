@@ -105,6 +105,36 @@ class Drain(Scenario):
         self.assertEqual(proxy.wait(), 0)
 
 
+class Before(Scenario):
+    """What comes before the drain itself."""
+
+    async def test_until_the_balancer_has_turned_away_clients_are_served(self):
+        proxy = self.proxy(self.app(), pre_stop_delay="10m")
+        client = await self.connect(proxy.url())
+        self.assertEqual(proxy.metric("trunkline_draining"), 0)
+        proxy.signal(signal.SIGTERM)
+        status, readiness = wait_until(lambda: proxy.admin("/readyz")[0] == 503 and proxy.readiness(), "it is not ready")
+        self.assertEqual((status, readiness["draining"]), (503, True))
+        self.assertEqual(proxy.metric("trunkline_draining"), 1)
+        late = await self.connect(proxy.url())
+        for one in (client, late):
+            await one.send("served as ever")
+            self.assertEqual(await self.receive(one), "served as ever")
+        self.assertEqual(proxy.metric("trunkline_connections"), 2)
+        proxy.signal(signal.SIGTERM)  # ends at once, here too
+        self.assertEqual(proxy.wait(), 1)
+
+    async def test_then_it_drains(self):
+        proxy = self.proxy(self.app(), pre_stop_delay="1s", drain_timeout="200ms")
+        clients = [await self.connect(proxy.url()) for _ in range(20)]
+        started = time.monotonic()
+        proxy.signal(signal.SIGTERM)
+        for client in clients:
+            self.assertEqual(await self.closed(client), (1012, "proxy restarting"))
+            self.assertGreater(time.monotonic() - started, 0.9)
+        self.assertEqual(proxy.wait(), 0)
+
+
 class Stubborn(Scenario):
     """Drains that others hold up. The bound is drain_timeout and the time for closes."""
 

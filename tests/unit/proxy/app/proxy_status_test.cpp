@@ -30,7 +30,22 @@ TEST_CASE("ProxyStatus: draining ends readiness", "[proxy][admin]") {
     CHECK_FALSE(status.readiness().ok);
     worker.upstream_board.publish(0, {.name = "chat", .was_linked = true, .app_servers = {}});
     CHECK(status.readiness().ok);
+    CHECK(status.metrics().find("trunkline_draining 0\n") != std::string::npos);
     status.set_draining();
     CHECK_FALSE(status.readiness().ok);
+    CHECK(status.metrics().find("trunkline_draining 1\n") != std::string::npos);
     CHECK(status.metrics().find("trunkline_connections{upstream=\"chat\"} 0") != std::string::npos);
+}
+
+TEST_CASE("ProxyStatus: counts the connections of all workers and upstreams", "[proxy][admin]") {
+    WorkerCounters first({"chat", "feed"});
+    WorkerCounters second({"chat", "feed"});
+    ProxyStatus status({&first, &second});
+    CHECK(status.connections() == 0);
+    first.upstream(0).connections.add(3);
+    first.upstream(1).connections.add(4);
+    second.upstream(1).connections.add(5);
+    CHECK(status.connections() == 12);
+    second.upstream(1).connections.add(-5);
+    CHECK(status.connections() == 7);
 }

@@ -94,11 +94,12 @@ TEST_CASE("Exposition: the counters of all workers, added up", "[proxy][metrics]
 TEST_CASE("Exposition: every family is there before anything happened", "[proxy][metrics]") {
     const WorkerCounters worker({"chat"});
     const auto text = Exposition({&worker}).text();
-    for (const auto* name : {"trunkline_connections", "trunkline_opens_total", "trunkline_refused_total",
-                             "trunkline_closes_total", "trunkline_messages_total", "trunkline_message_bytes_total",
-                             "trunkline_fanout_frames_total", "trunkline_queue_bytes", "trunkline_drops_total",
-                             "trunkline_late_frames_total", "trunkline_links", "trunkline_loop_lag_seconds",
-                             "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"}) {
+    for (const auto* name :
+         {"trunkline_connections", "trunkline_opens_total", "trunkline_refused_total", "trunkline_closes_total",
+          "trunkline_messages_total", "trunkline_message_bytes_total", "trunkline_fanout_frames_total",
+          "trunkline_queue_bytes", "trunkline_drops_total", "trunkline_late_frames_total", "trunkline_links",
+          "trunkline_loop_lag_seconds", "trunkline_draining", "process_cpu_seconds_total",
+          "process_resident_memory_bytes", "process_open_fds"}) {
         CAPTURE(name);
         CHECK(text.find("# TYPE " + std::string(name) + " ") != std::string::npos);
     }
