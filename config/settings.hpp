@@ -116,6 +116,7 @@ struct Settings {
     LimitSettings limits;
     TimeoutSettings timeouts;
     LinkSettings links;
+    milliseconds max_connection_age{0};  ///< then a client is asked to come back, 10 % earlier or later; 0 = off
     milliseconds pre_stop_delay{0};      ///< after SIGTERM: not ready, and serving as ever
     milliseconds drain_timeout{30'000};
     LogSettings log;

@@ -22,7 +22,7 @@ using Directory = std::filesystem::path;
 
 constexpr milliseconds kMinTime{1};
 constexpr milliseconds kMaxTime = hours(1);
-constexpr milliseconds kMaxIdle = hours(24 * 7);
+constexpr milliseconds kMaxLife = hours(24 * 7);
 constexpr std::uint64_t kMaxCount = 10'000'000;
 constexpr std::uint64_t kKiB = 1 << 10;
 constexpr std::uint64_t kGiB = 1 << 30;
@@ -169,7 +169,7 @@ void read_connection_keys(Node& node, bool is_files, RouteSettings& route) {
     route.allow_origins = read_origins(take("allow_origins"));
     route.subprotocols = read_subprotocols(take("subprotocols"));
     take("max_message").read_bytes(route.max_message_bytes, 1, kGiB);
-    take("idle_timeout").read(route.idle_timeout, milliseconds(0), kMaxIdle);
+    take("idle_timeout").read(route.idle_timeout, milliseconds(0), kMaxLife);
 }
 
 std::vector<RouteSettings> read_routes(Node node, const Directory& directory, FileAccess access) {
@@ -283,6 +283,7 @@ Settings read_settings(const YamlValue& root, const Directory& directory, FileAc
     read_limits(node.take("limits"), settings.limits);
     read_timeouts(node.take("timeouts"), settings.timeouts);
     read_links(node.take("links"), settings.links);
+    node.take("max_connection_age").read(settings.max_connection_age, milliseconds(0), kMaxLife);
     node.take("pre_stop_delay").read(settings.pre_stop_delay, milliseconds(0), kMaxTime);
     node.take("drain_timeout").read(settings.drain_timeout, milliseconds(0), kMaxTime);
     read_log(node.take("log"), settings.log);

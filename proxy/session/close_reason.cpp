@@ -41,6 +41,7 @@ constexpr std::array<CloseReasonInfo, kCloseReasonCount> kTable{{
     {R::app_server_stopping, "app_server_stopping", By::app, 1012, "app server restarting"},
 
     {R::draining, "draining", By::proxy, 1012, "proxy restarting"},
+    {R::max_connection_age, "max_connection_age", By::proxy, 1012, "come back"},
     {R::internal_error, "internal_error", By::proxy, 1011, "internal error"},
 }};
 

@@ -35,8 +35,9 @@ enum class CloseReason : std::uint8_t {
     app_server_stopping,  ///< the app server said Bye because it stops
 
     // The proxy ended it.
-    draining,        ///< this proxy is being stopped
-    internal_error,  ///< a fault of ours
+    draining,            ///< this proxy is being stopped
+    max_connection_age,  ///< open for so long that it is to come back, maybe to another proxy
+    internal_error,      ///< a fault of ours
 };
 
 /// Whose doing the end was, in the words of Close on a link (SPEC.md "Close"); the values are those of its field `by`.

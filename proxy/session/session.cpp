@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "proxy/listener/http_answer.hpp"
@@ -32,6 +33,15 @@ constexpr std::size_t kMessageCost = 64;
 
 // A client heard so rarely may have had its answers later than the kernel waits with an ACK, 40 ms.
 constexpr std::chrono::milliseconds kAnswersLate{20};
+
+/// When a connection that comes now is too old: 10 % earlier or later than `age` by chance, so that those who came
+/// together do not leave together. Its id is chance already.
+Clock::time_point end_of_age(Clock::time_point now, std::chrono::milliseconds age, const protocol::ConnectionId& id) {
+    if (age.count() == 0) return Clock::time_point::max();
+    std::uint32_t chance = 0;
+    std::memcpy(&chance, id.bytes.data() + 12, sizeof chance);
+    return now + age - age / 10 + age / 5 * std::int64_t{chance} / (std::int64_t{1} << 32);
+}
 
 CloseReason reason_of(websocket::ReadFailure failure) {
     using enum websocket::ReadFailure;
@@ -78,6 +88,7 @@ void Session::start(Upgraded client, const Opened& opened) {
     binding_ = opened.binding;
 
     heard_ = last_message_ = since_ = progress_ = home_.loop.now();
+    leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, opened.id);
     boost::system::error_code ec;
     token_ = home_.loop.poller().add(stream_.descriptor(), *this, ec);
     if (ec) return close(CloseReason::internal_error);
@@ -337,7 +348,7 @@ Clock::time_point Session::next_deadline(Clock::time_point now) const {
     when = std::min(when, pinged_ ? heard_ + times.ping + times.pong : heard_ + times.ping);
     if (since_ != Clock::time_point{} && !paused_.is_paused()) when = std::min(when, since_ + times.message);
     if (route_.idle_timeout.count() != 0) when = std::min(when, last_message_ + route_.idle_timeout);
-    return when;
+    return std::min(when, leaves_at_);
 }
 
 void Session::on_deadline(Clock::time_point now) {
@@ -349,6 +360,7 @@ void Session::on_deadline(Clock::time_point now) {
     if (state_ == State::asking && now - since_ >= route_.ask_timeout) return close(CloseReason::ask_timeout);
     if (state_ == State::closing && !outbox_ && now - since_ >= times.close) return finish();
     if (state_ == State::open) {
+        if (now >= leaves_at_) return close(CloseReason::max_connection_age);
         if (paused_.is_paused()) {
             // It is we who do not read: its deadlines rest. A ping still goes out, for whatever stands between.
             if (now - heard_ >= times.ping) send_ping();

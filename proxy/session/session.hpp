@@ -177,6 +177,7 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     net::Clock::time_point heard_{};         // anything from the client
     net::Clock::time_point last_message_{};  // in either direction
     net::Clock::time_point since_{};         // asking, closing: its beginning; open: when the pending message began
+    net::Clock::time_point leaves_at_{};     // max_connection_age
     net::Clock::time_point progress_{};      // the client took bytes, or there was nothing to take
 
     Upstream& upstream_;

@@ -134,6 +134,21 @@ class Before(Scenario):
             self.assertGreater(time.monotonic() - started, 0.9)
         self.assertEqual(proxy.wait(), 0)
 
+    async def test_who_is_too_old_leaves_and_not_all_at_once(self):
+        proxy = self.proxy(self.app(), max_connection_age="3s")
+
+        async def life(client, began):
+            self.assertEqual(await self.closed(client, 20), (1012, "come back"))
+            return time.monotonic() - began
+        clients = []
+        for _ in range(100):
+            began = time.monotonic()
+            clients.append(asyncio.create_task(life(await self.connect(proxy.url()), began)))
+        lives = sorted(await asyncio.gather(*clients))
+        self.assertGreater(lives[0], 2.69)
+        self.assertGreater(lives[-1] - lives[0], 0.3)  # of the 0.6 s that chance has
+        self.assertEqual(proxy.metric("trunkline_closes_total", reason="max_connection_age"), 100)
+
 
 class Stubborn(Scenario):
     """Drains that others hold up. The bound is drain_timeout and the time for closes."""

@@ -75,6 +75,7 @@ TEST_CASE("examples: full has every key, and the defaults it claims", "[config][
 
     const Settings full = load_example("full.yaml");
     const Settings defaults;
+    CHECK(full.max_connection_age == defaults.max_connection_age);
     CHECK(full.pre_stop_delay == defaults.pre_stop_delay);
     CHECK(full.drain_timeout == defaults.drain_timeout);
     CHECK(full.admin.host == defaults.admin.host);

@@ -140,6 +140,21 @@ TEST_CASE("session: only messages count against the idle timeout", "[proxy][sess
     CHECK(f.closed(CloseReason::idle_timeout) == (what == "pings" ? 1 : 0));
 }
 
+TEST_CASE("session: a client is asked to come back at its age, whatever it does", "[proxy][session]") {
+    const bool is_paused = GENERATE(false, true);
+    const auto begin = net::Clock::now();
+    Fixture f([](config::Settings& s) { s.max_connection_age = 500ms; });
+    f.pause(is_paused);
+    while (!f.take() && net::Clock::now() - begin < 10s) {
+        if (!is_paused) f.send(text_frame("x"));
+        f.live(10ms);
+    }
+    CHECK(f.closed(CloseReason::max_connection_age) == 1);
+    CHECK(f.was_told(1012));
+    CHECK(net::Clock::now() - begin >= 450ms);
+    CHECK(f.proxy.run_until([&] { return f.closes == std::vector<std::uint16_t>{1012}; }));
+}
+
 TEST_CASE("session: a silent client is pinged, and closed without a pong", "[proxy][session]") {
     Fixture f([](config::Settings& s) {
         s.timeouts.ping = 20ms;
