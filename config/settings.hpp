@@ -44,6 +44,10 @@ struct UpstreamSettings {
     Balance balance = Balance::round_robin;
 };
 
+/// What happens to a client for which more waits than `limits.outbox`: it is closed with 1013, or fan-outs for it are
+/// dropped, those that come or those that have waited longest.
+enum class OutboxPolicy { close, drop_newest, drop_oldest };
+
 struct RouteSettings {
     std::string path;  ///< `/a` exact, `/a/*` prefix, `/a/{x}` one segment
     std::string host;  ///< empty = any, `a.b` exact, `*.b` suffix; lower case
@@ -57,7 +61,8 @@ struct RouteSettings {
     std::vector<std::string> allow_origins;    ///< empty = the same host only; `*` = any
     std::vector<std::string> subprotocols;     ///< in order of our preference
     std::size_t max_message_bytes = 64 << 10;  ///< a client's message, after its fragments were joined
-    milliseconds idle_timeout{0};              ///< no message in either direction; 0 = off
+    OutboxPolicy outbox_policy = OutboxPolicy::close;
+    milliseconds idle_timeout{0};  ///< no message in either direction; 0 = off
 };
 
 struct AdminSettings {
@@ -67,7 +72,7 @@ struct AdminSettings {
 
 struct LimitSettings {
     std::size_t connections = 0;         ///< open clients in all; 0 = open-files limit - 200 - 2 per link
-    std::size_t outbox_bytes = 1 << 20;  ///< per client; beyond it the client is closed with 1013
+    std::size_t outbox_bytes = 1 << 20;  ///< per client; beyond it the policy of its route
     std::size_t accept_rate = 0;         ///< new connections per second and worker; 0 = no limit
     std::size_t accept_per_address = 0;  ///< open connections per client address; 0 = no limit
     std::size_t fragments = 1024;        ///< frames per message

@@ -169,6 +169,10 @@ void read_connection_keys(Node& node, bool is_files, RouteSettings& route) {
     route.allow_origins = read_origins(take("allow_origins"));
     route.subprotocols = read_subprotocols(take("subprotocols"));
     take("max_message").read_bytes(route.max_message_bytes, 1, kGiB);
+    take("outbox_policy")
+        .read_one_of<OutboxPolicy>(route.outbox_policy, {{"close", OutboxPolicy::close},
+                                                         {"drop_newest", OutboxPolicy::drop_newest},
+                                                         {"drop_oldest", OutboxPolicy::drop_oldest}});
     take("idle_timeout").read(route.idle_timeout, milliseconds(0), kMaxLife);
 }
 

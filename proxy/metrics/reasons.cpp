@@ -31,6 +31,7 @@ std::string_view to_string(DropReason reason) noexcept {
         case DropReason::unknown_frame: return "unknown_frame";
         case DropReason::client_closing: return "client_closing";
         case DropReason::outbox_discarded: return "outbox_discarded";
+        case DropReason::outbox_policy: return "outbox_policy";
         case DropReason::app_server_lost: return "app_server_lost";
         case DropReason::too_large: return "too_large";
     }

@@ -36,6 +36,7 @@ enum class DropReason : std::uint8_t {
     unknown_frame,       ///< a sequenced frame of a type this release does not know
     client_closing,      ///< for a client whose close is under way, or from one
     outbox_discarded,    ///< waited in an outbox when its client went away
+    outbox_policy,       ///< a fan-out for a client that takes too little, dropped as its route has it
     app_server_lost,     ///< in the ring of a pool that ended, not acknowledged: it may have been handled or not
     too_large,           ///< beyond the frame limit of the other side
 };

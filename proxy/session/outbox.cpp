@@ -31,7 +31,7 @@ void Outbox::append(std::string_view head, std::string_view payload) {
     // Segments are what is given back when it is written, so a client that never quite drains must not have one for
     // ever.
     if (first_ == segments_.size() || !segments_.back().shared.empty() || segments_.back().size >= kOwnSegment) {
-        segments_.push_back({{}, size});
+        segments_.push_back({{}, size, false});
     } else {
         segments_.back().size += size;
     }
@@ -40,7 +40,12 @@ void Outbox::append(std::string_view head, std::string_view payload) {
 
 void Outbox::append(const net::SharedBytes& frame) {
     if (frame.size() <= kCopyBytes) return append(frame.view(), {});
-    segments_.push_back({frame, frame.size()});
+    segments_.push_back({frame, frame.size(), false});
+    bytes_ += frame.size();
+}
+
+void Outbox::append_droppable(const net::SharedBytes& frame) {
+    segments_.push_back({frame, frame.size(), true});  // never copied: what is in the middle of own_ stays there
     bytes_ += frame.size();
 }
 
@@ -85,7 +90,7 @@ void Outbox::written(std::size_t bytes) {
 }
 
 void Outbox::append_answer(std::string_view answer) {
-    segments_.push_back({net::SharedBytes::copy_of(answer), answer.size()});
+    segments_.push_back({net::SharedBytes::copy_of(answer), answer.size(), false});
     bytes_ += answer.size();
 }
 
@@ -130,6 +135,29 @@ std::size_t Outbox::drop_unbegun() {
     bytes_ = begun.size - begun_;
     segments_.resize(first_ + 1);
     return before - messages();
+}
+
+bool Outbox::drop_oldest() {
+    const auto end = segments_.end();
+    const auto from = segments_.begin() + static_cast<std::ptrdiff_t>(first_);
+    const auto found = std::find_if(segments_.begin() + static_cast<std::ptrdiff_t>(first_unbegun()), end,
+                                    [](const Segment& segment) { return segment.may_drop; });
+    if (found == end) return false;
+    bytes_ -= found->size;
+    // What stands before it is little, mostly the frame that was begun: that moves up, not all that is behind.
+    std::move_backward(from, found, found + 1);
+    segments_[first_++] = {};
+    return true;
+}
+
+bool Outbox::drop_newest() {
+    const auto oldest = segments_.rend() - static_cast<std::ptrdiff_t>(first_unbegun());
+    const auto found =
+        std::find_if(segments_.rbegin(), oldest, [](const Segment& segment) { return segment.may_drop; });
+    if (found == oldest) return false;
+    bytes_ -= found->size;
+    segments_.erase(std::next(found).base());
+    return true;
 }
 
 void Outbox::reset() {

@@ -21,11 +21,15 @@ class Outbox {
 
     bool empty() const noexcept { return bytes_ == 0; }
     std::size_t bytes() const noexcept { return bytes_; }
+    /// What waits, and the record of each piece of it: what the bound is for.
+    std::size_t cost() const noexcept { return bytes_ + (segments_.size() - first_) * sizeof(Segment); }
 
     /// Appends one whole frame, copied from two parts.
     void append(std::string_view head, std::string_view payload = {});
     /// Appends one whole frame that others send too.
     void append(const net::SharedBytes& frame);
+    /// As above; it may be dropped again while no byte of it is written.
+    void append_droppable(const net::SharedBytes& frame);
     /// Appends an HTTP answer, which is not a frame: the one that ends or begins the upgrade.
     void append_answer(std::string_view answer);
 
@@ -38,6 +42,10 @@ class Outbox {
     /// Drops every frame of which no byte was written; returns how many messages those were.
     std::size_t drop_unbegun();
 
+    /// Drop one frame of those that may be: the first or the last of which no byte was written. False if there is none.
+    bool drop_oldest();
+    bool drop_newest();
+
     /// Memory in use, in bytes, without what is shared.
     std::size_t capacity() const noexcept { return own_.capacity() + segments_.capacity() * sizeof(Segment); }
 
@@ -47,9 +55,12 @@ class Outbox {
   private:
     struct Segment {
         net::SharedBytes shared;  // empty: the next `size` bytes of own_
-        std::size_t size = 0;
+        std::size_t size : 63 = 0;
+        std::size_t may_drop : 1 = false;  // only where shared
     };
+    static_assert(sizeof(Segment) == 16);
 
+    std::size_t first_unbegun() const noexcept { return first_ + (begun_ != 0 ? 1 : 0); }
     std::string_view bytes_of(std::size_t segment, std::size_t own_offset) const noexcept;
 
     std::string own_;                // the copied frames of all segments without `shared`, in order

@@ -62,7 +62,7 @@ struct Session::Incoming {
 
     void on_message(PayloadKind kind, Bytes payload) { session.on_message(kind, payload); }
     void on_ping(Bytes payload) {
-        if (session.state_ != State::open || !session.make_room(payload.size())) return;
+        if (session.state_ != State::open || !session.make_room(payload.size(), Content::own)) return;
         Outbox& out = session.outbox();
         const std::size_t before = out.bytes();
         char header[websocket::kMaxServerHeader];

@@ -110,6 +110,11 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
         app,
     };
 
+    enum class Content : std::uint8_t {
+        own,      // for this client alone, never dropped
+        fan_out,  // the route's policy may drop it
+    };
+
     /// What only the time between Open and Accept needs.
     struct Asking {
         UpgradeRequest request;
@@ -132,7 +137,9 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     void answer_upgrade(const UpgradeRequest& request, protocol::Bytes subprotocol);
 
     Outbox& outbox();
-    bool make_room(std::size_t bytes);
+    bool fits(std::size_t bytes) const;
+    bool make_room(std::size_t bytes, Content content);
+    bool drop_waiting();
     void queued(std::size_t before);
     void send_ping();
     void flush();

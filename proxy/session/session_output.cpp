@@ -22,14 +22,45 @@ Outbox& Session::outbox() {
     return *outbox_;
 }
 
-bool Session::make_room(std::size_t bytes) {
-    const std::size_t limit = home_.settings.limits.outbox_bytes;
-    if (!outbox_ || outbox_->bytes() + bytes <= limit) return true;
+bool Session::fits(std::size_t bytes) const {
+    return !outbox_ || outbox_->cost() + bytes <= home_.settings.limits.outbox_bytes;
+}
+
+/// Room for a frame that must go out, or for a fan-out, which may be dropped itself. False: it cannot be queued; the
+/// client is closed, unless it was dropped.
+bool Session::make_room(std::size_t bytes, Content content) {
+    if (fits(bytes)) return true;
     flush();  // much may have come in this turn for a client that keeps up
     if (state_ != State::open) return false;
-    if (!outbox_ || outbox_->bytes() + bytes <= limit) return true;
-    close(CloseReason::outbox_full);
-    return false;
+    const auto policy = route_.outbox_policy;
+    const bool may_drop_it = content == Content::fan_out && policy != config::OutboxPolicy::close;
+    if (may_drop_it) {
+        const bool could_fit = bytes <= home_.settings.limits.outbox_bytes;  // else nothing is to be dropped for it
+        if (policy == config::OutboxPolicy::drop_newest || !could_fit) return fits(bytes);
+    }
+    while (!fits(bytes)) {
+        if (drop_waiting()) continue;
+        if (!may_drop_it) close(CloseReason::outbox_full);
+        return false;
+    }
+    return true;
+}
+
+/// Drops a fan-out that waits, as the route's policy has it; false if there is none.
+bool Session::drop_waiting() {
+    const std::size_t before = outbox_->bytes();
+    switch (route_.outbox_policy) {
+        case config::OutboxPolicy::close: return false;
+        case config::OutboxPolicy::drop_newest:
+            if (!outbox_->drop_newest()) return false;
+            break;
+        case config::OutboxPolicy::drop_oldest:
+            if (!outbox_->drop_oldest()) return false;
+            break;
+    }
+    home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
+    home_.counters.drops(DropReason::outbox_policy).add();
+    return true;
 }
 
 void Session::queued(std::size_t before) {
@@ -52,7 +83,7 @@ void Session::deliver(PayloadKind kind, Bytes payload) {
         home_.counters.drops(DropReason::client_closing).add();
         return;
     }
-    if (!make_room(payload.size())) return home_.counters.drops(DropReason::outbox_discarded).add();
+    if (!make_room(payload.size(), Content::own)) return home_.counters.drops(DropReason::outbox_discarded).add();
     char header[websocket::kMaxServerHeader];
     const auto opcode = kind == PayloadKind::text ? websocket::Opcode::text : websocket::Opcode::binary;
     const std::size_t n = websocket::write_header(header, opcode, payload.size());
@@ -69,10 +100,17 @@ void Session::deliver(const net::SharedBytes& frame, std::size_t payload_bytes) 
         home_.counters.drops(DropReason::client_closing).add();
         return;
     }
-    if (!make_room(frame.size())) return home_.counters.drops(DropReason::outbox_discarded).add();
+    if (!make_room(frame.size(), Content::fan_out)) {
+        const auto why = state_ == State::open ? DropReason::outbox_policy : DropReason::outbox_discarded;
+        return home_.counters.drops(why).add();
+    }
     Outbox& out = outbox();
     const std::size_t before = out.bytes();
-    out.append(frame);
+    if (route_.outbox_policy == config::OutboxPolicy::close) {
+        out.append(frame);
+    } else {
+        out.append_droppable(frame);
+    }
     home_.counters.count_message(Direction::to_client, payload_bytes);
     last_message_ = home_.loop.now();
     queued(before);

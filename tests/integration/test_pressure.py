@@ -11,13 +11,18 @@ from support.scenario import Scenario
 
 class Pressure(Scenario):
     async def stalled_client(self, proxy, path="/"):
-        """A client that never reads again, with a small receive buffer."""
+        """A client that does not read again before `read_again` of it is called, with a small receive buffer."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", proxy.port))
         client = await self.connect(proxy.url(path), sock=sock, max_queue=1)
         client.transport.pause_reading()
-        client.transport.resume_reading = lambda: None
+        resume, client.transport.resume_reading = client.transport.resume_reading, lambda: None
+
+        def read_again():
+            client.transport.resume_reading = resume
+            resume()
+        client.read_again = read_again
         return client
 
     async def test_a_stalled_client_among_200_delays_nobody(self):
@@ -36,6 +41,33 @@ class Pressure(Scenario):
         self.assertEqual(proxy.metric("trunkline_closes_total", reason="outbox_full"), 1)
         self.assertEqual(proxy.metric("trunkline_connections"), 199)
         del stalled
+
+    async def test_a_stalled_client_stays_where_fan_outs_may_be_dropped(self):
+        for policy in ("drop_newest", "drop_oldest"):
+            with self.subTest(policy=policy):
+                proxy = self.proxy(self.app(name=f"app-{policy}"), name=policy, limits={"outbox": "256KiB"},
+                                   routes=[{"path": "/*", "upstream": "app", "outbox_policy": policy}],
+                                   timeouts={"ping": "10m", "pong": "10m", "write_progress": "10m"})
+                stalled = await self.stalled_client(proxy)
+                clients = [await self.connect(proxy.url()) for _ in range(20)]
+                driver = await self.connect(proxy.url())
+                count = 1000  # 8 MB: far more than sockets and outbox hold for it
+                for i in range(count):
+                    await self.command(driver, "all", text=f"{i} " + "." * 8000)
+                    for client in clients:
+                        self.assertTrue((await self.receive(client)).startswith(f"{i} "))
+                dropped = proxy.metric("trunkline_drops_total", reason="outbox_policy")
+                self.assertGreater(dropped, 0)
+                self.assertLessEqual(proxy.metric("trunkline_queue_bytes", queue="outbox"), 256 << 10)
+                stalled.read_again()
+                messages = await self.receive_all(stalled, count - int(dropped))
+                self.assertEqual({message[message.index(" "):] for message in messages}, {" " + "." * 8000})
+                numbers = [int(message.split()[0]) for message in messages]
+                self.assertEqual(numbers, sorted(set(numbers)))
+                self.assertEqual(numbers[-1] == count - 1, policy == "drop_oldest")
+                await self.command(driver, "all", text="for all of you")  # and now it misses nothing again
+                self.assertEqual(await self.receive(stalled), "for all of you")
+                self.assertEqual(proxy.metric("trunkline_closes_total"), 0)
 
     async def test_a_client_that_takes_nothing_is_closed_though_its_outbox_has_room(self):
         proxy = self.proxy(self.app(), limits={"outbox": "64MiB"}, timeouts={"write_progress": "400ms"})

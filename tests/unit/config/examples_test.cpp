@@ -109,6 +109,7 @@ TEST_CASE("examples: full has every key, and the defaults it claims", "[config][
     CHECK(route.ask == route_defaults.ask);
     CHECK(route.ask_timeout == route_defaults.ask_timeout);
     CHECK(route.max_message_bytes == route_defaults.max_message_bytes);
+    CHECK(route.outbox_policy == route_defaults.outbox_policy);
     CHECK(route.idle_timeout == route_defaults.idle_timeout);
     CHECK(full.upstreams.at(0).pool_size == UpstreamSettings{}.pool_size);
     CHECK(full.upstreams.at(0).balance == UpstreamSettings{}.balance);

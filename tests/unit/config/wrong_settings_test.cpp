@@ -145,6 +145,8 @@ TEST_CASE("wrong settings: types and ranges", "[config][loader]") {
         {"great size", with_route("    max_message: 2GiB\n"), "t.yaml:6:18: routes.0.max_message", "from 1B to 1GiB"},
         {"enumeration", kBase + "log: {level: loud}\n", "t.yaml:3:14: log.level",
          "found \"loud\", expected one of trace, debug, info, warn, error, off"},
+        {"policy", with_route("    outbox_policy: drop\n"), "t.yaml:6:20: routes.0.outbox_policy",
+         "expected one of close, drop_newest, drop_oldest"},
         {"map as list", kBase + "log: [a]\n", "t.yaml:3:6: log", "found a list, expected a map"},
         {"list as map", "listeners: {a: b}\nroutes: []\n", "t.yaml:1:12: listeners", "found a map, expected a list"},
         {"text as list", with_route("    subprotocols: a\n"), "t.yaml:6:19: routes.0.subprotocols", "found \"a\""},

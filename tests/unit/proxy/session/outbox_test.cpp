@@ -18,7 +18,7 @@ std::string frame(std::size_t payload) {
 }
 
 std::string all_of(const Outbox& outbox) {
-    std::array<std::string_view, 64> pieces;
+    std::vector<std::string_view> pieces(1000);
     std::string bytes;
     const std::size_t n = outbox.gather(pieces);
     for (std::size_t i = 0; i < n; ++i) bytes.append(pieces[i]);
@@ -59,6 +59,73 @@ TEST_CASE("Outbox: gives back what it was given, however it is written", "[proxy
         outbox.written(rest.size());
     }
     CHECK(got == expected);
+}
+
+TEST_CASE("Outbox: of what may be dropped the first or the last goes, the rest keeps its order", "[proxy][outbox]") {
+    struct Piece {
+        std::string bytes;
+        bool may_drop;
+    };
+    std::mt19937 random(GENERATE(range(1u, 60u)));
+    Outbox outbox;
+    std::vector<Piece> expected;
+    std::size_t begun = 0;  // bytes of the first piece
+    for (int step = 0; step < 400; ++step) {
+        switch (random() % 6) {
+            case 0:
+            case 1: {
+                expected.push_back({frame(random() % 3000), true});
+                outbox.append_droppable(net::SharedBytes::copy_of(expected.back().bytes));
+                break;
+            }
+            case 2: {
+                expected.push_back({frame(random() % 3000), false});
+                if (random() % 2 == 0) {
+                    outbox.append(expected.back().bytes, {});
+                } else {
+                    outbox.append(net::SharedBytes::copy_of(expected.back().bytes));
+                }
+                break;
+            }
+            case 3: {
+                const bool newest = random() % 2 == 0;
+                const auto may_drop = [&](const Piece& piece) { return piece.may_drop; };
+                const auto from = expected.begin() + (begun != 0 ? 1 : 0);
+                auto found = std::find_if(from, expected.end(), may_drop);
+                if (newest) {
+                    const auto last = std::find_if(expected.rbegin(), std::make_reverse_iterator(from), may_drop);
+                    found = last.base() == from ? expected.end() : std::prev(last.base());
+                }
+                REQUIRE((newest ? outbox.drop_newest() : outbox.drop_oldest()) == (found != expected.end()));
+                if (found != expected.end()) expected.erase(found);
+                break;
+            }
+            default: {
+                std::size_t n = std::min<std::size_t>(outbox.bytes(), random() % 4000);
+                outbox.written(n);
+                for (n += begun; !expected.empty() && n >= expected.front().bytes.size();) {
+                    n -= expected.front().bytes.size();
+                    expected.erase(expected.begin());
+                }
+                begun = n;
+            }
+        }
+        std::string rest;
+        for (const auto& piece : expected) rest += piece.bytes;
+        rest.erase(0, begun);
+        REQUIRE(outbox.bytes() == rest.size());
+        REQUIRE(outbox.messages() == expected.size());
+        if (step % 16 == 0) REQUIRE(all_of(outbox) == rest);
+    }
+}
+
+TEST_CASE("Outbox: its cost counts the record of many small pieces", "[proxy][outbox]") {
+    Outbox outbox;
+    for (int i = 0; i < 1000; ++i) outbox.append_droppable(net::SharedBytes::copy_of(frame(1)));
+    CHECK(outbox.cost() >= outbox.capacity() / 2 + outbox.bytes());
+    while (outbox.drop_oldest()) continue;
+    CHECK(outbox.cost() == 0);
+    CHECK(outbox.empty());
 }
 
 TEST_CASE("Outbox: what was not begun can be dropped, a begun frame stays whole", "[proxy][outbox]") {

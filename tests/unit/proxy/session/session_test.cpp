@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <span>
 #include <thread>
 
 #include "tests/support/fake_app.hpp"
@@ -307,4 +309,95 @@ TEST_CASE("session: while the app is asked the client may only wait or leave", "
         CHECK(f.closes.size() == 1);
     }
     f.expect_nothing_left();
+}
+
+namespace {
+
+/// A client that does not read yet, on a route with a policy: 64 KiB may wait for it. All messages are of 8 KiB and
+/// carry a number.
+struct Slow : Fixture {
+    static constexpr std::size_t kBytes = 8 << 10;
+
+    explicit Slow(config::OutboxPolicy policy)
+        : Fixture([policy](config::Settings& s) {
+              s.routes[0].outbox_policy = policy;
+              s.limits.outbox_bytes = 64 << 10;
+          }) {}
+
+    void fan_out(int number, std::size_t bytes = kBytes) {
+        const auto message = text(number, bytes);
+        const protocol::PayloadMap::Entry payload{"text", message};
+        app.send(*home, protocol::BroadcastData{{}, protocol::PayloadMap(std::span(&payload, 1))});
+        sent.push_back(number);
+    }
+    void send_own(int number) {
+        app.send(*home, protocol::Data{chan, protocol::PayloadKind::text, text(number, kBytes)});
+        sent.push_back(number);
+    }
+    std::uint64_t dropped() { return proxy.counters().drops(proxy::DropReason::outbox_policy).value(); }
+
+    /// The numbers of the messages that came, all of them whole.
+    std::vector<int> numbers() {
+        std::vector<int> found;
+        std::string_view rest = received;
+        const auto head = rest.find("\r\n\r\n");
+        REQUIRE(head != rest.npos);
+        for (rest.remove_prefix(head + 4); rest.size() >= 4 + kBytes; rest.remove_prefix(4 + kBytes)) {
+            REQUIRE(rest.substr(0, 4) == std::string_view("\x81\x7e\x20\x00", 4));
+            found.push_back(std::stoi(std::string(rest.substr(4, 8))));
+            REQUIRE(rest.substr(4, kBytes) == text(found.back(), kBytes));
+        }
+        return found;
+    }
+
+    static std::string text(int number, std::size_t bytes) {
+        auto begin = std::to_string(number) + " ";
+        return begin.append(bytes - begin.size(), '.');
+    }
+
+    std::vector<int> sent;
+};
+
+}  // namespace
+
+TEST_CASE("session: a slow client of a route that drops fan-outs stays, and misses some", "[proxy][session]") {
+    const auto policy = GENERATE(config::OutboxPolicy::drop_newest, config::OutboxPolicy::drop_oldest);
+    const bool is_newest = policy == config::OutboxPolicy::drop_newest;
+    CAPTURE(is_newest);
+    Slow f(policy);
+    for (int number = 0; number < 60; ++number) f.fan_out(number);
+    for (int number = 60; number < 64; ++number) f.send_own(number);  // room is made for these
+    f.fan_out(64, 65 << 10);                                          // for this there is none, whatever is dropped
+    REQUIRE(f.proxy.run_until([&] { return f.dropped() >= 5; }));
+    f.live(20ms);
+    const auto dropped = f.dropped();
+    CHECK(f.proxy.counters().outbox_bytes.value() <= 64 << 10);
+    REQUIRE(f.proxy.run_until([&] { return f.take() || f.numbers().size() + dropped == f.sent.size(); }));
+    CHECK(f.dropped() == dropped);
+
+    auto numbers = f.numbers();
+    REQUIRE(numbers.size() > 10);
+    CHECK(std::is_sorted(numbers.begin(), numbers.end()));
+    CHECK(std::vector<int>(numbers.end() - 4, numbers.end()) == std::vector<int>{60, 61, 62, 63});
+    numbers.resize(numbers.size() - 4);
+    const int last = numbers.back();
+    CHECK((is_newest ? last == static_cast<int>(numbers.size()) - 1 : last == 59));
+    CHECK(numbers.front() == 0);  // it had begun
+
+    f.fan_out(65);  // with room again nothing is dropped
+    REQUIRE(f.proxy.run_until([&] { return f.take() || f.numbers().back() == 65; }));
+    CHECK(f.dropped() == dropped);
+    CHECK(f.closes.empty());
+    CHECK(f.proxy.counters().outbox_bytes.value() == 0);
+}
+
+TEST_CASE("session: what is sent to a slow client alone is not dropped, so it is closed", "[proxy][session]") {
+    const auto policy = GENERATE(config::OutboxPolicy::drop_newest, config::OutboxPolicy::drop_oldest);
+    Slow f(policy);
+    f.fan_out(0);
+    for (int number = 1; number < 60; ++number) f.send_own(number);
+    REQUIRE(f.proxy.run_until([&] { return f.closed(CloseReason::outbox_full) == 1; }));
+    CHECK(f.dropped() <= 1);
+    REQUIRE(f.ends());
+    CHECK(f.was_told(1013));
 }
