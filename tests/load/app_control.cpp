@@ -31,15 +31,12 @@ struct AppControl::Connection final : SocketOwner {
             log.sent(static_cast<std::int64_t>(*time));
         }
     }
-    /// Serves the socket until `done`.
+    /// Serves the socket until `done`; false if that does not come true.
     template <class Done>
-    void wait(const std::string& head, Done done) {
+    bool wait(const std::string& head, Done done) {
         const auto until = std::chrono::steady_clock::now() + kPatience;
         while (!done()) {
-            if (socket.state() == SocketState::closed || std::chrono::steady_clock::now() > until) {
-                throw std::runtime_error(
-                    "trunkline-load-app does not answer behind this address: this profile needs it as the app server");
-            }
+            if (socket.state() == SocketState::closed || std::chrono::steady_clock::now() > until) return false;
             const bool writes = socket.state() == SocketState::connecting || socket.waiting_bytes() != 0;
             pollfd fd{socket.fd(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0};
             ::poll(&fd, 1, 50);
@@ -48,6 +45,7 @@ struct AppControl::Connection final : SocketOwner {
                                  (is(POLLHUP) ? EPOLLHUP : 0u) | (is(POLLERR) ? EPOLLERR : 0u),
                              head, *this);
         }
+        return true;
     }
 
     ClientSocket socket;
@@ -68,16 +66,19 @@ AppControl::AppControl(const Options& options) : options_(options), connection_(
                              "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     connection_->socket.connect({}, *to);
-    connection_->wait(head, [this] { return connection_->is_joined; });
+    if (!connection_->wait(head, [this] { return connection_->is_joined; })) {
+        throw std::runtime_error(
+            "trunkline-load-app does not answer behind this address: this profile needs it as the app server");
+    }
 }
 
 AppControl::~AppControl() { connection_->socket.close(); }
 
 void AppControl::begin_ticks() { connection_->socket.send(to_text({'b', options_.run, 0, 0, 0}), *connection_); }
 
-SendLog AppControl::end_ticks() {
+std::optional<SendLog> AppControl::end_ticks() {
     connection_->socket.send(to_text({'s', options_.run, 0, 0, 0}), *connection_);
-    connection_->wait({}, [this] { return connection_->is_complete; });
+    if (!connection_->wait({}, [this] { return connection_->is_complete; })) return std::nullopt;
     return connection_->log;
 }
 

@@ -10,15 +10,15 @@
 namespace trunkline::load {
 
 /// A connection to trunkline-load-app beside the clients', over which its ticks are begun and ended. Blocks, a few
-/// seconds at most; the main thread's. Failures throw std::runtime_error with a text for the user.
+/// seconds at most; the main thread's. The constructor throws std::runtime_error with a text for the user.
 class AppControl {
   public:
     explicit AppControl(const Options& options);
     ~AppControl();
 
     void begin_ticks();
-    /// When each tick was sent.
-    SendLog end_ticks();
+    /// When each tick was sent; nothing if the app server does not say it, being gone.
+    std::optional<SendLog> end_ticks();
 
   private:
     struct Connection;

@@ -37,7 +37,6 @@ struct Client final : SocketOwner {
     // As a receiver.
     std::int64_t joined_ns = kNever;  ///< its membership was confirmed; before that, what comes is uncertain
     std::int64_t left_ns = kNever;    ///< it began to leave, or was closed
-    std::int64_t heard_ns = 0;
     std::unordered_map<std::uint32_t, Stream> streams;  ///< by sender
     std::uint64_t misdelivered = 0;
 };

@@ -126,6 +126,10 @@ std::vector<std::string> unmet(const std::vector<Expectation>& expectations,
     for (const auto& expectation : expectations) {
         const double measured = measure(expectation.name);
         if (expectation.holds(measured)) continue;
+        if (std::isnan(measured)) {
+            texts.push_back(expectation.text + ": it was not measured");
+            continue;
+        }
         char number[32];
         std::snprintf(number, sizeof number, "%g", measured);
         texts.push_back(expectation.text + ": it was " +

@@ -5,28 +5,39 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
+#include <chrono>
 #include <stdexcept>
 #include <system_error>
 
 #include "net/unique_fd.hpp"
 #include "tests/load/shard.hpp"
+#include "tests/load/wire.hpp"
 
 namespace trunkline::load {
 namespace {
 
-enum class Step : std::uint8_t { begin, come_back, settle, finish };
+enum class Step : char { begin, come_back, settle, sent, expect, judge };
 
-// Parent to child: a step and what belongs to it. Child to parent: its progress, ten times a second, and in the end its
-// result. Each message is a letter, its length and its bytes.
+// Parent to child: a step and what belongs to it. Child to parent: its progress (p), ten times a second, and its
+// answers to the steps that have one: its logs (s), what it heard (h), its result (r); or why it cannot go on (x). Each
+// message is a letter, its length and its bytes.
 
-void write_all(int fd, std::string_view bytes) {
+struct Message {
+    char what = 0;
+    std::string body;
+};
+
+/// What the other side does not take, or did not send, in time.
+struct Broken : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+void send_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {
         const auto n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) throw std::runtime_error("a shard has ended");
+        if (n <= 0) throw Broken(errno == EAGAIN ? "does not answer" : "has ended");
         bytes.remove_prefix(static_cast<std::size_t>(n));
     }
 }
@@ -35,32 +46,27 @@ void send_message(int fd, char what, std::string_view body) {
     const std::uint64_t size = body.size();
     std::string head(1, what);
     head.append(reinterpret_cast<const char*>(&size), sizeof size);
-    write_all(fd, head);
-    write_all(fd, body);
+    send_all(fd, head);
+    send_all(fd, body);
 }
 
-struct Incoming {
-    char what = 0;
-    std::string body;
-};
-
-void read_all(int fd, char* into, std::size_t size) {
+void receive_all(int fd, char* into, std::size_t size) {
     while (size > 0) {
         const auto n = ::recv(fd, into, size, 0);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) throw std::runtime_error("a shard has ended");
+        if (n <= 0) throw Broken(n < 0 && errno == EAGAIN ? "does not answer" : "has ended");
         into += n;
         size -= static_cast<std::size_t>(n);
     }
 }
 
-Incoming read_message(int fd) {
-    Incoming message;
+Message receive_message(int fd) {
+    Message message;
     std::uint64_t size = 0;
-    read_all(fd, &message.what, 1);
-    read_all(fd, reinterpret_cast<char*>(&size), sizeof size);
+    receive_all(fd, &message.what, 1);
+    receive_all(fd, reinterpret_cast<char*>(&size), sizeof size);
     message.body.resize(size);
-    read_all(fd, message.body.data(), size);
+    receive_all(fd, message.body.data(), size);
     return message;
 }
 
@@ -69,46 +75,29 @@ bool has_input(int fd, int milliseconds) {
     return ::poll(&poll, 1, milliseconds) > 0;
 }
 
-template <class T>
-T load(const std::string& bytes) {
-    T value;
-    if (bytes.size() < sizeof value) throw std::runtime_error("a shard's message is cut off");
-    std::memcpy(&value, bytes.data(), sizeof value);
-    return value;
-}
-
-template <class T>
-std::string_view bytes_of(const T& value) {
-    return {reinterpret_cast<const char*>(&value), sizeof value};
-}
-
-using Times = std::array<std::int64_t, 3>;
-
 /// The child: a local shard that does as it is told.
 void serve(int fd, const Options& options, std::uint32_t first, std::uint32_t end) {
     const auto shard = make_local_shard(options, first, end);
     while (true) {
-        send_message(fd, 'p', bytes_of(shard->progress()));
+        send_message(fd, 'p', serialize(shard->progress()));
         if (!has_input(fd, 100)) continue;
-        const auto message = read_message(fd);
+        const auto message = receive_message(fd);
         switch (static_cast<Step>(message.what)) {
             case Step::begin: {
-                const auto times = load<Times>(message.body);
-                shard->begin(times[0], times[1], times[2]);
+                Reader times(message.body);
+                const auto begin = times.get<std::int64_t>();
+                const auto from = times.get<std::int64_t>();
+                shard->begin(begin, from, times.get<std::int64_t>());
                 break;
             }
             case Step::come_back: shard->come_back(); break;
-            case Step::settle: {
-                SendLog ticks;
-                for (std::size_t at = 0; at + 8 <= message.body.size(); at += 8) {
-                    std::int64_t time = 0;
-                    std::memcpy(&time, message.body.data() + at, sizeof time);
-                    ticks.sent(time);
-                }
-                shard->settle(ticks);
+            case Step::settle: shard->settle(); break;
+            case Step::sent: send_message(fd, 's', shard->sent().serialize()); break;
+            case Step::expect:
+                shard->expect(SendLogs::deserialize(message.body));
+                send_message(fd, 'h', shard->finish().serialize());
                 break;
-            }
-            case Step::finish: return send_message(fd, 'r', serialize(shard->finish()));
+            case Step::judge: return send_message(fd, 'r', serialize(shard->judge(Heard::deserialize(message.body))));
         }
     }
 }
@@ -124,55 +113,97 @@ class ForkedShard final : public Shard {
         net::UniqueFd child(ends[1]);
         pid_ = ::fork();
         if (pid_ < 0) throw std::system_error(errno, std::system_category(), "fork");
-        if (pid_ > 0) return;
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        socket_.reset();
-        try {
-            serve(child.get(), options, first, end);
-        } catch (const std::exception&) {
-            ::_exit(3);  // the parent is gone, or sees that we are
+        if (pid_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            socket_.reset();
+            run_child(child.get(), options, first, end);
         }
-        ::_exit(0);
+        const timeval patience{std::chrono::ceil<std::chrono::seconds>(options.settle).count() + kPatienceSeconds, 0};
+        ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     }
     ~ForkedShard() override {
-        socket_.reset();
-        if (!has_finished_) ::kill(pid_, SIGKILL);
+        ::kill(pid_, SIGKILL);  // it has said all, or is of no use any more
         ::waitpid(pid_, nullptr, 0);
     }
 
     Progress progress() override {
-        while (has_input(socket_.get(), 0)) {
-            const auto message = read_message(socket_.get());
-            if (message.what == 'p') progress_ = load<Progress>(message.body);
-        }
-        return progress_;
+        while (has_input(socket_.get(), 0)) keep(receive());
+        Progress told = progress_;
+        progress_.latency = {};
+        return told;
     }
     void begin(std::int64_t begin_ns, std::int64_t from_ns, std::int64_t until_ns) override {
-        send(Step::begin, bytes_of(Times{begin_ns, from_ns, until_ns}));
+        Writer times;
+        for (const auto time : {begin_ns, from_ns, until_ns}) times.put(time);
+        send(Step::begin, times.take());
     }
-    void come_back() override { send(Step::come_back, {}); }
-    void settle(const SendLog& ticks) override {
-        std::string times;
-        for (std::uint64_t i = 0; i < ticks.count(); ++i) times += bytes_of(ticks.time_of(i));
-        send(Step::settle, times);
-        send(Step::finish, {});
+    void come_back() override { send(Step::come_back); }
+    void settle() override { send(Step::settle); }
+    SendLogs sent() override {
+        send(Step::sent);
+        return SendLogs::deserialize(answer('s'));
     }
-    Result finish() override {
-        while (true) {
-            const auto message = read_message(socket_.get());
-            if (message.what != 'r') continue;
-            has_finished_ = true;
-            return deserialize(message.body);
-        }
+    void expect(const SendLogs& logs) override { send(Step::expect, logs.serialize()); }
+    Heard finish() override { return Heard::deserialize(answer('h')); }
+    Result judge(const Heard& heard) override {
+        send(Step::judge, heard.serialize());
+        return deserialize(answer('r'));
     }
 
   private:
-    void send(Step step, std::string_view body) { send_message(socket_.get(), static_cast<char>(step), body); }
+    static constexpr int kPatienceSeconds = 30;  // comparing takes its time
+
+    [[noreturn]] static void run_child(int fd, const Options& options, std::uint32_t first, std::uint32_t end) {
+        try {
+            serve(fd, options, first, end);
+        } catch (const Broken&) {  // the parent is gone
+        } catch (const std::exception& error) {
+            try {
+                send_message(fd, 'x', error.what());
+            } catch (const Broken&) {
+            }
+        }
+        ::_exit(0);
+    }
+
+    [[noreturn]] void fail(const char* what) const {
+        throw std::runtime_error("a shard, process " + std::to_string(pid_) + ", " + what +
+                                 ": there is no result without its clients");
+    }
+    void send(Step step, std::string_view body = {}) {
+        try {
+            send_message(socket_.get(), static_cast<char>(step), body);
+        } catch (const Broken& broken) {
+            fail(broken.what());
+        }
+    }
+    Message receive() {
+        try {
+            return receive_message(socket_.get());
+        } catch (const Broken& broken) {
+            fail(broken.what());
+        }
+    }
+    void keep(const Message& message) {
+        if (message.what == 'p') {
+            const Histogram untold = progress_.latency;
+            progress_ = deserialize_progress(message.body);
+            progress_.latency.merge(untold);
+        }
+        if (message.what == 'x') throw std::runtime_error(message.body);
+    }
+    std::string answer(char what) {
+        while (true) {
+            auto message = receive();
+            if (message.what == what) return std::move(message.body);
+            keep(message);
+        }
+    }
 
     net::UniqueFd socket_;
     pid_t pid_ = -1;
     Progress progress_;
-    bool has_finished_ = false;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ class SendLog {
     void sent(std::int64_t at_ns) { times_.push_back(at_ns); }
     std::uint64_t count() const noexcept { return times_.size(); }
     std::int64_t time_of(std::uint64_t sequence) const { return times_[static_cast<std::size_t>(sequence)]; }
+    /// Forgets all from number `count` on.
+    void cut(std::uint64_t count) { times_.resize(std::min(times_.size(), static_cast<std::size_t>(count))); }
     /// Those sent at or after `from_ns` and before `until_ns`.
     Range between(std::int64_t from_ns, std::int64_t until_ns) const;
 

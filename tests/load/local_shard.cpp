@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <thread>
+#include <utility>
 
 #include "tests/load/profile.hpp"
 #include "tests/load/shard.hpp"
@@ -22,7 +24,11 @@ class LocalShard final : public Shard, private Logs {
     ~LocalShard() override { join(); }
 
     Progress progress() override {
-        return {shared_.connected, shared_.failed, shared_.sent, shared_.received, shared_.lost, round_};
+        Progress progress{
+            shared_.connected, shared_.failed, shared_.sent, shared_.received, shared_.errors, round_, {}};
+        const std::lock_guard lock(shared_.latency_mutex);
+        std::swap(progress.latency, shared_.latency);
+        return progress;
     }
     void begin(std::int64_t begin_ns, std::int64_t from_ns, std::int64_t until_ns) override {
         shared_.begin_ns = begin_ns;
@@ -35,18 +41,42 @@ class LocalShard final : public Shard, private Logs {
         round_ = 1;
         shared_.phase.store(Phase::leaving, std::memory_order_release);
     }
-    void settle(const SendLog& ticks) override {
-        ticks_ = ticks;
-        shared_.phase.store(Phase::settling, std::memory_order_release);
-    }
+    void settle() override { shared_.phase.store(Phase::settling, std::memory_order_release); }
 
-    Result finish() override {
-        wait_until_settled();
+    SendLogs sent() override {
+        wait_until_quiet();
+        SendLogs logs;
+        for (std::uint32_t id = first_; id < end_; ++id) {
+            if (client_of(id).log.count() != 0) logs.add(id, client_of(id).log);
+        }
+        return logs;
+    }
+    void expect(const SendLogs& logs) override {
+        wait_until_quiet();
+        others_ = logs;
+        shared_.logs.store(this, std::memory_order_release);
+    }
+    Heard finish() override {
+        const auto until = now_ns() + options_.settle.count();
+        while (shared_.settled.load(std::memory_order_acquire) < workers_.size() && now_ns() < until) pause();
         join();
+        Heard heard;
+        for (std::uint32_t id = first_; id < end_; ++id) {
+            const Client& client = client_of(id);
+            if (client.left_ns != Client::kNever) heard.closed.insert(id);
+            for (const auto& [sender, stream] : client.streams) heard.hear(sender, stream.end());
+        }
+        return heard;
+    }
+    Result judge(const Heard& heard) override {
+        for (const auto sender : heard.closed) {
+            if (is_here(sender)) cut_.add(sender, client_of(sender).log);
+            cut_.cut(sender, heard.end_of(sender));
+            others_.cut(sender, heard.end_of(sender));
+        }
         Result result;
         result.measured_seconds =
             std::min(1e-9 * static_cast<double>(shared_.measure_until_ns - shared_.measure_from_ns), 1e9);
-        find_last_received();
         for (const auto& worker : workers_) {
             result.merge(worker->result());
             for (const auto& client : worker->clients()) {
@@ -58,20 +88,10 @@ class LocalShard final : public Shard, private Logs {
     }
 
   private:
-    void wait_until_settled() {
-        const auto until = now_ns() + options_.settle.count();
-        const auto workers = workers_.size();
-        const auto wait_for = [&](const std::atomic<unsigned>& count) {
-            while (count.load(std::memory_order_acquire) < workers && now_ns() < until) {
-                std::this_thread::sleep_for(std::chrono::milliseconds(2));
-            }
-            return count.load(std::memory_order_acquire) >= workers;
-        };
-        if (!wait_for(shared_.quiet)) return;
-        logs_.clear();
-        for (std::uint32_t id = first_; id < end_; ++id) logs_.push_back(&client_of(id).log);
-        shared_.logs.store(this, std::memory_order_release);
-        wait_for(shared_.settled);
+    static void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
+    /// Until every worker has seen that nothing new is to be sent: they look every 10 ms.
+    void wait_until_quiet() {
+        while (shared_.quiet.load(std::memory_order_acquire) < workers_.size()) pause();
     }
     void join() {
         shared_.phase.store(Phase::ended, std::memory_order_release);
@@ -79,31 +99,15 @@ class LocalShard final : public Shard, private Logs {
         threads_.clear();
     }
 
+    bool is_here(std::uint32_t id) const { return id >= first_ && id < end_; }
     const Client& client_of(std::uint32_t id) const {
         const auto step = static_cast<std::uint32_t>(workers_.size());
         return *workers_[(id - first_) % step]->clients()[(id - first_) / step];
     }
-
-    /// What a sender that was closed sent last may have been lost with its connection: of that, only what came to
-    /// somebody had to come to all.
-    void find_last_received() {
-        logs_.assign(end_ - first_, nullptr);
-        for (std::uint32_t id = first_; id < end_; ++id) {
-            if (client_of(id).left_ns == Client::kNever) logs_[id - first_] = &client_of(id).log;
-        }
-        for (std::uint32_t id = first_; id < end_; ++id) {
-            for (const auto& [sender, stream] : client_of(id).streams) {
-                if (sender < first_ || sender >= end_ || client_of(sender).left_ns == Client::kNever) continue;
-                auto& cut = cut_logs_[sender];
-                const SendLog& whole = client_of(sender).log;
-                while (cut.count() < std::min(stream.end(), whole.count())) cut.sent(whole.time_of(cut.count()));
-                logs_[sender - first_] = &cut;
-            }
-        }
-    }
     const SendLog* log_of(std::uint32_t sender) const override {
-        if (sender == kAppSender) return &ticks_;
-        return sender >= first_ && sender < end_ ? logs_[sender - first_] : nullptr;
+        if (!is_here(sender)) return others_.log_of(sender);
+        const SendLog* cut = cut_.log_of(sender);
+        return cut != nullptr ? cut : &client_of(sender).log;
     }
 
     const Options& options_;
@@ -114,9 +118,8 @@ class LocalShard final : public Shard, private Logs {
     std::uint32_t round_ = 0;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
-    SendLog ticks_;
-    std::vector<const SendLog*> logs_;
-    std::unordered_map<std::uint32_t, SendLog> cut_logs_;
+    SendLogs others_;  // of senders elsewhere
+    SendLogs cut_;     // of those here that were closed
 };
 
 }  // namespace

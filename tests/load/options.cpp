@@ -176,12 +176,6 @@ Parsed parse_command_line(int argc, const char* const* argv) {
         if (options.duration.count() == 0) throw CLI::ValidationError("--duration must not be 0");
         if (options.interval.count() < 100'000) throw CLI::ValidationError("--interval must be at least 100us");
         if (options.shards > options.clients) throw CLI::ValidationError("--shards must not be more than --clients");
-        const bool is_mixed = options.profile == ProfileKind::chat || options.profile == ProfileKind::fanout ||
-                              options.profile == ProfileKind::client_to_client;
-        if (options.shards > 1 && is_mixed) {
-            throw CLI::ValidationError(
-                "--shards: clients of this profile send to one another, and the ledger of that is one process's");
-        }
         if (options.profile == ProfileKind::slow_reader && options.slow >= options.clients) {
             throw CLI::ValidationError("--slow must be less than --clients: somebody has to read");
         }

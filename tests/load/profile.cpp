@@ -40,8 +40,7 @@ class Echo final : public Profile {
     }
     void on_message(Client& client, const Stamp& stamp, std::int64_t now) const override {
         if (stamp.sender != client.id || stamp.sequence >= client.log.count()) {
-            ++client.misdelivered;
-            return;
+            return client.worker.on_stray(client);
         }
         client.streams[client.id].receive(stamp.sequence);
         const bool is_last = stamp.sequence + 1 == client.log.count();  // and not one that came twice
@@ -76,6 +75,7 @@ class Rooms final : public Profile {
         return "profile=chat&run=" + hex(options_.run, 8) + "&room=" + std::to_string(room_of(client.id));
     }
     bool joins() const override { return true; }
+    bool hears_others() const override { return true; }
 
     void begin(Client& client, std::int64_t now) const override {
         if (is_fanout()) {
@@ -90,8 +90,7 @@ class Rooms final : public Profile {
 
     void on_message(Client& client, const Stamp& stamp, std::int64_t now) const override {
         if (stamp.sender >= options_.clients || room_of(stamp.sender) != room_of(client.id)) {
-            ++client.misdelivered;
-            return;
+            return client.worker.on_stray(client);
         }
         client.streams[stamp.sender].receive(stamp.sequence);
         if (is_fanout() && options_.rate == 0 && stamp.sender == client.id && client.worker.may_send()) {
@@ -100,10 +99,13 @@ class Rooms final : public Profile {
     }
     Verdict judge(const Client& client, const Logs& logs) const override {
         Verdict verdict;
-        for (std::uint32_t sender = 0; sender < options_.clients; ++sender) {
-            if (room_of(sender) != room_of(client.id)) continue;
-            if (const SendLog* log = logs.log_of(sender); log != nullptr && log->count() > 0) {
-                verdict.add(judge_stream(client, sender, log->between(client.joined_ns, client.left_ns)));
+        const std::uint64_t together = neighbours();
+        for (auto first = room_of(client.id) * together; first < options_.clients; first += options_.rooms * together) {
+            const auto end = std::min<std::uint64_t>(first + together, options_.clients);
+            for (auto sender = static_cast<std::uint32_t>(first); sender < end; ++sender) {
+                if (const SendLog* log = logs.log_of(sender); log != nullptr && log->count() > 0) {
+                    verdict.add(judge_stream(client, sender, log->between(client.joined_ns, client.left_ns)));
+                }
             }
         }
         verdict.stranded = std::min<std::uint64_t>(verdict.stranded, 1);
@@ -114,10 +116,9 @@ class Rooms final : public Profile {
   private:
     bool is_fanout() const { return options_.profile == ProfileKind::fanout; }
     bool is_writer(std::uint32_t id) const { return id < options_.rooms; }
-    /// Kinds of chatters are spread evenly over the rooms.
-    std::uint64_t room_of(std::uint32_t id) const {
-        return (is_fanout() || options_.clients < 10 ? id : id / 10) % options_.rooms;
-    }
+    /// So many clients with ids in a row share a room: ten in a chat, so that each room has its share of every kind.
+    std::uint64_t neighbours() const { return is_fanout() || options_.clients < 10 ? 1 : 10; }
+    std::uint64_t room_of(std::uint32_t id) const { return id / neighbours() % options_.rooms; }
     /// Of ten clients one posts every 11 intervals and two every 59; of fewer than ten clients, each every 11.
     std::int64_t period_of(std::uint32_t id) const {
         if (options_.clients < 10 || id % 10 == 0) return 11 * options_.interval.count();
@@ -129,8 +130,10 @@ class Rooms final : public Profile {
             return {begin, options_.rate, client.id, std::min<std::uint64_t>(options_.rooms, options_.clients)};
         }
         const auto period = period_of(client.id);
-        const auto first = client.id * (options_.interval.count() / 10) % period;  // not all at once
-        return {begin + first, 1e9 / static_cast<double>(period), 0, 1};
+        // Those of a kind post evenly, each at a time of its own in the period.
+        const double first =
+            static_cast<double>(period) * static_cast<double>(client.id) / static_cast<double>(options_.clients);
+        return {begin + static_cast<std::int64_t>(first), 1e9 / static_cast<double>(period), 0, 1};
     }
 };
 
@@ -143,6 +146,7 @@ class Peers final : public Profile {
         return "profile=client-to-client&run=" + hex(options_.run, 8) + "&user=" + hex(client.id, 8);
     }
     bool joins() const override { return true; }
+    bool hears_others() const override { return true; }
 
     void begin(Client& client, std::int64_t now) const override { on_due(client, now); }
     void on_due(Client& client, std::int64_t now) const override {
@@ -154,8 +158,7 @@ class Peers final : public Profile {
     }
     void on_message(Client& client, const Stamp& stamp, std::int64_t) const override {
         if (stamp.sender != sender_to(client.id)) {
-            ++client.misdelivered;
-            return;
+            return client.worker.on_stray(client);
         }
         client.streams[stamp.sender].receive(stamp.sequence);
     }
@@ -187,8 +190,7 @@ class Pushed final : public Profile {
     void begin(Client&, std::int64_t) const override {}
     void on_message(Client& client, const Stamp& stamp, std::int64_t) const override {
         if (stamp.sender != kAppSender) {
-            ++client.misdelivered;
-            return;
+            return client.worker.on_stray(client);
         }
         client.streams[kAppSender].receive(stamp.sequence);
     }
@@ -205,7 +207,7 @@ class Silent final : public Profile {
   public:
     using Profile::Profile;
     void begin(Client&, std::int64_t) const override {}
-    void on_message(Client& client, const Stamp&, std::int64_t) const override { ++client.misdelivered; }
+    void on_message(Client& client, const Stamp&, std::int64_t) const override { client.worker.on_stray(client); }
     Verdict judge(const Client& client, const Logs&) const override {
         Verdict verdict;
         verdict.misdelivered = client.misdelivered;

@@ -32,6 +32,8 @@ class Profile {
     /// Whether a client is ready only when the app server has confirmed that it joined.
     virtual bool joins() const { return false; }
     virtual bool reads(const Client&) const { return true; }
+    /// Whether clients hear one another, so that every shard has to know what the others' have sent.
+    virtual bool hears_others() const { return false; }
     /// Whether what the app server sends by itself has to be compared: it is asked for its log.
     virtual bool app_sends() const { return false; }
 

@@ -1,5 +1,7 @@
 #include "tests/load/report.hpp"
 
+#include "tests/load/number.hpp"
+
 #include <cstdarg>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -20,13 +22,6 @@ std::string line(const char* format, ...) {
 }
 
 std::string row(const char* name, const std::string& value) { return line("  %-22s%s", name, value.c_str()); }
-
-std::string number(std::uint64_t n) {
-    std::string digits = std::to_string(n);
-    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-        digits.insert(static_cast<std::size_t>(at), ",");
-    return digits;
-}
 
 std::string percentiles(const Histogram& h) {
     std::string text;
@@ -92,7 +87,9 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
     for (const auto& second : report.server) {
         out["server"].push_back({{"at", second.at}, {"cores", second.cpu}, {"bytes", second.resident_bytes}});
     }
-    for (const auto& [at, command] : report.events) out["events"].push_back({{"at", at}, {"command", command}});
+    for (const auto& run : report.commands) {
+        out["commands"].push_back({{"at", run.at}, {"command", run.command}, {"trouble", run.trouble}});
+    }
     if (with_histogram) {
         for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
             if (r.latency.count_in(i) == 0) continue;
@@ -107,9 +104,9 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
 std::string summary(const Options& options, const Report& report) {
     const Result& r = report.result;
     const Verdict& v = r.verdict;
-    std::string out =
-        line("%s, %s of %s clients connected in %.2f s (%.0f/s)", to_string(options.profile),
-             number(r.connected).c_str(), number(r.clients).c_str(), r.connect_seconds, report.measure("connect_rate"));
+    std::string out = line("%s, %s of %s clients connected in %.2f s (%.0f/s)", to_string(options.profile),
+                           with_commas(r.connected).c_str(), with_commas(r.clients).c_str(), r.connect_seconds,
+                           report.measure("connect_rate"));
     if (r.connect.count() != 0) out += row("connect", percentiles(r.connect));
     if (options.profile == ProfileKind::connect) {
         out += row("all back at once", show_duration(r.reconnect_seconds * 1e9));
@@ -117,21 +114,21 @@ std::string summary(const Options& options, const Report& report) {
     }
     if (r.received + r.sent != 0) {
         out += row("measured", show_duration(r.measured_seconds * 1e9));
-        out += row("sent", number(r.sent));
+        out += row("sent", with_commas(r.sent));
         const auto rate = static_cast<std::uint64_t>(report.measure("rate"));
-        out += row("received", number(r.received) + " (" + number(rate) + "/s)");
+        out += row("received", with_commas(r.received) + " (" + with_commas(rate) + "/s)");
         out += row("latency", percentiles(r.latency));
     }
     if (v.expected + v.uncertain != 0) {
-        out += row("ledger", number(v.received) + " of " + number(v.expected) + " came, " + number(v.missing) +
-                                 " missing, " + number(v.doubled) + " doubled, " + number(v.out_of_order) +
-                                 " out of order, " + number(v.misdelivered) + " misdelivered, " + number(v.stranded) +
-                                 " clients stranded");
+        out += row("ledger", with_commas(v.received) + " of " + with_commas(v.expected) + " came, " +
+                                 with_commas(v.missing) + " missing, " + with_commas(v.doubled) + " doubled, " +
+                                 with_commas(v.out_of_order) + " out of order, " + with_commas(v.misdelivered) +
+                                 " misdelivered, " + with_commas(v.stranded) + " clients stranded");
     }
     if (report.cpu_us_per_message)
         out += line("  %-22s%.2f us of CPU per message", "server side", *report.cpu_us_per_message);
     if (report.bytes_per_client) out += line("  %-22s%.0f bytes per client", "server side", *report.bytes_per_client);
-    for (const auto& [at, command] : report.events) out += line("  at %.1f s: %s", at, command.c_str());
+    for (const auto& run : report.commands) out += line("  at %.1f s: %s", run.at, run.command.c_str());
     for (const auto& remark : report.remarks) out += "note: " + remark + "\n";
     for (const auto& complaint : report.complaints) out += "FAILED: " + complaint + "\n";
     return out;

@@ -1,9 +1,9 @@
 #include "tests/load/result.hpp"
 
+#include "tests/load/wire.hpp"
+
 #include <algorithm>
 #include <cstring>
-#include <stdexcept>
-#include <string_view>
 
 namespace trunkline::load {
 namespace {
@@ -25,70 +25,22 @@ std::string words(CloseWhy why, int code) {
     return "?";
 }
 
-class Writer {
-  public:
-    template <class T>
-    void put(const T& value) {
-        static_assert(std::is_trivially_copyable_v<T>);
-        out.append(reinterpret_cast<const char*>(&value), sizeof value);
+void put(Writer& writer, const Losses& losses) {
+    writer.put(losses.counts.size());
+    for (const auto& [what, count] : losses.counts) {
+        writer.put(what.first);
+        writer.put(what.second);
+        writer.put(count);
     }
-    void put(const Histogram& histogram) {
-        std::uint64_t used = 0;
-        for (std::size_t i = 0; i < Histogram::kBuckets; ++i) used += histogram.count_in(i) != 0 ? 1 : 0;
-        put(used);
-        put(histogram.max());
-        for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
-            if (histogram.count_in(i) == 0) continue;
-            put(static_cast<std::uint64_t>(i));
-            put(histogram.count_in(i));
-        }
-    }
-    void put(const Losses& losses) {
-        put(losses.counts.size());
-        for (const auto& [what, count] : losses.counts) {
-            put(what.first);
-            put(what.second);
-            put(count);
-        }
-    }
-    std::string out;
-};
+}
 
-class Reader {
-  public:
-    explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-    template <class T>
-    T get() {
-        if (bytes_.size() < sizeof(T)) throw std::runtime_error("a shard's result is cut off");
-        T value;
-        std::memcpy(&value, bytes_.data(), sizeof value);
-        bytes_.remove_prefix(sizeof value);
-        return value;
+void get(Reader& reader, Losses& losses) {
+    for (auto n = reader.get<std::size_t>(); n > 0; --n) {
+        const auto why = reader.get<CloseWhy>();
+        const auto code = reader.get<int>();
+        losses.add(why, code, reader.get<std::uint64_t>());
     }
-    void get(Histogram& histogram) {
-        const auto used = get<std::uint64_t>();
-        const auto max = get<std::int64_t>();
-        std::size_t last = Histogram::kBuckets;
-        std::uint64_t last_count = 0;
-        for (std::uint64_t i = 0; i < used; ++i) {
-            if (last_count != 0) histogram.record(static_cast<std::int64_t>(Histogram::end_of(last)), last_count);
-            last = static_cast<std::size_t>(get<std::uint64_t>());
-            last_count = get<std::uint64_t>();
-            if (last >= Histogram::kBuckets) throw std::runtime_error("a shard's result is damaged");
-        }
-        if (last_count != 0) histogram.record(max, last_count);  // the highest bucket: its maximum exactly
-    }
-    void get(Losses& losses) {
-        for (auto n = get<std::size_t>(); n > 0; --n) {
-            const auto why = get<CloseWhy>();
-            const auto code = get<int>();
-            losses.add(why, code, get<std::uint64_t>());
-        }
-    }
-
-  private:
-    std::string_view bytes_;
-};
+}
 
 }  // namespace
 
@@ -147,8 +99,8 @@ std::string serialize(const Result& result) {
         writer.put(second.received);
         writer.put(second.latency);
     }
-    writer.put(result.not_connected);
-    writer.put(result.closed);
+    put(writer, result.not_connected);
+    put(writer, result.closed);
     for (const auto number :
          {result.clients, result.connected, result.sent, result.received, result.unreadable, result.slow_closed}) {
         writer.put(number);
@@ -157,7 +109,7 @@ std::string serialize(const Result& result) {
          {result.connect_seconds, result.reconnect_seconds, result.measured_seconds, result.own_cpu}) {
         writer.put(number);
     }
-    return std::move(writer.out);
+    return writer.take();
 }
 
 Result deserialize(std::string_view bytes) {
@@ -171,8 +123,8 @@ Result deserialize(std::string_view bytes) {
         second.received = reader.get<std::uint64_t>();
         reader.get(second.latency);
     }
-    reader.get(result.not_connected);
-    reader.get(result.closed);
+    get(reader, result.not_connected);
+    get(reader, result.closed);
     for (auto* number : {&result.clients, &result.connected, &result.sent, &result.received, &result.unreadable,
                          &result.slow_closed}) {
         *number = reader.get<std::uint64_t>();

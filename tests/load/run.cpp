@@ -1,24 +1,19 @@
 #include "tests/load/run.hpp"
 
-#include <spawn.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <thread>
 
 #include "tests/load/app_control.hpp"
 #include "tests/load/profile.hpp"
+#include "tests/load/progress_line.hpp"
 #include "tests/load/shard.hpp"
 #include "tests/load/worker.hpp"
-
-extern char** environ;
 
 namespace trunkline::load {
 namespace {
@@ -27,8 +22,6 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 constexpr std::size_t kSpareDescriptors = 100;
-
-double seconds(std::int64_t ns) { return static_cast<double>(ns) * 1e-9; }
 
 /// Raises the limit of descriptors as far as it goes.
 void check_descriptors(const Options& options) {
@@ -44,56 +37,24 @@ void check_descriptors(const Options& options) {
                     ": raise it (ulimit -Hn) or spread them with --shards " + std::to_string(shards));
 }
 
-/// Commands that run beside it, and their ends.
-class Events {
-  public:
-    explicit Events(const Options& options) : options_(options) {}
-    ~Events() {
-        for (const auto& running : running_) ::waitpid(running.pid, nullptr, 0);
-    }
-
-    void look(std::int64_t since_begin_ns, Report& report) {
-        while (next_ < options_.events.size() && options_.events[next_].at.count() <= since_begin_ns) {
-            const Event& event = options_.events[next_++];
-            const char* const argv[] = {"/bin/sh", "-c", event.command.c_str(), nullptr};
-            pid_t pid = -1;
-            const int error = ::posix_spawn(&pid, argv[0], nullptr, nullptr, const_cast<char* const*>(argv), environ);
-            report.events.emplace_back(seconds(since_begin_ns), event.command);
-            if (error != 0) {
-                report.complaints.push_back("'" + event.command + "' could not be started: " + std::strerror(error));
-            } else {
-                running_.push_back({pid, report.events.size() - 1});
-            }
-        }
-        std::erase_if(running_, [&](const Running& running) {
-            int status = 0;
-            if (::waitpid(running.pid, &status, WNOHANG) != running.pid) return false;
-            if (status != 0) report.events[running.event].second += " (it failed)";
-            return true;
-        });
-    }
-
-  private:
-    struct Running {
-        pid_t pid;
-        std::size_t event;
-    };
-    const Options& options_;
-    std::size_t next_ = 0;
-    std::vector<Running> running_;
-};
-
 class Run {
   public:
     explicit Run(const Options& options)
-        : options_(options), profile_(Profile::make(options)), server_(options), events_(options) {}
+        : options_(options),
+          profile_(Profile::make(options)),
+          server_(options),
+          commands_(options),
+          line_(progress_mode(options.is_quiet), now_ns()) {}
 
     Report run() {
         check_descriptors(options_);
+        const bool is_to_be_seen = options_.metrics || !options_.pids.empty();
+        if (!server_.begin(now_ns()) && is_to_be_seen) {
+            throw CannotRun("the server side cannot be seen: no such process, or no such page of metrics");
+        }
         make_shards();
         connect();
-        if (options_.profile == ProfileKind::connect) come_back();
-        send();
+        options_.profile == ProfileKind::connect ? come_back() : send();
         finish();
         judge();
         return std::move(report_);
@@ -102,10 +63,6 @@ class Run {
   private:
     void make_shards() {
         const auto clients = static_cast<std::uint32_t>(options_.clients);
-        before_ = server_.sample();
-        if ((options_.metrics || !options_.pids.empty()) && !before_) {
-            throw CannotRun("the server side cannot be seen: no such process, or no such page of metrics");
-        }
         if (options_.shards == 1) {
             shards_.push_back(make_local_shard(options_, 0, clients));
             return;
@@ -116,101 +73,104 @@ class Run {
         }
     }
 
-    Progress progress() {
+    /// One look at everything, and a moment of sleep.
+    Progress look(const std::string& what, nanoseconds pause) {
         Progress sum;
         sum.round = 1;
-        for (const auto& shard : shards_) {
-            const auto one = shard->progress();
-            sum.connected += one.connected;
-            sum.failed += one.failed;
-            sum.sent += one.sent;
-            sum.received += one.received;
-            sum.lost += one.lost;
-            sum.round = std::min(sum.round, one.round);
-        }
+        for (const auto& shard : shards_) sum.merge(shard->progress());
+        const auto now = now_ns();
+        if (begin_ns_ != 0) commands_.look(now - begin_ns_);
+        server_.look(now, sum.connected);
+        line_.show(what, sum, now);
+        std::this_thread::sleep_for(pause);
         return sum;
     }
 
+    void look_until(std::int64_t until) {
+        for (auto now = now_ns(); now < until; now = now_ns()) {
+            const auto second = std::max<std::int64_t>(0, now - begin_ns_) / 1'000'000'000;
+            const auto of = (until - begin_ns_) / 1'000'000'000;
+            look(std::string(to_string(options_.profile)) + " " + std::to_string(second) + "/" + std::to_string(of) +
+                     " s",
+                 std::min(nanoseconds(until - now), nanoseconds(milliseconds(50))));
+        }
+    }
+
     /// Until every client is connected or has failed, in that round.
-    void wait_connected(std::uint32_t round) {
+    Progress wait_connected(std::uint32_t round) {
         const auto begin = now_ns();
+        const auto patience = options_.ramp.count() + options_.connect_timeout.count();
         // Each has a time limit of its own; so have all of them, a batch behind the other.
-        const auto batches = static_cast<std::int64_t>(options_.clients / options_.concurrency + 2);
-        const auto until = begin + options_.ramp.count() + batches * options_.connect_timeout.count();
+        const auto batches = static_cast<std::int64_t>(options_.clients / options_.concurrency + 1);
         while (true) {
-            const auto now = progress();
-            if (now.round >= round && now.connected + now.failed >= options_.clients) return;
-            if (now_ns() > until) throw CannotRun("connecting takes for ever");
-            show("connecting", now);
-            std::this_thread::sleep_for(milliseconds(10));
+            const auto now = look(round == 0 ? "connecting" : "coming back", milliseconds(10));
+            if (now.round >= round && now.connected + now.failed >= options_.clients) return now;
+            const auto waited = now_ns() - begin;
+            if (waited > patience && now.connected == 0 && now.failed != 0) return now;
+            if (waited > patience + batches * options_.connect_timeout.count()) {
+                throw CannotRun("connecting takes for ever");
+            }
         }
     }
 
     void connect() {
-        wait_connected(0);
-        if (progress().connected != 0) return;
-        for (const auto& shard : shards_) shard->begin(now_ns(), Client::kNever, Client::kNever);
-        for (const auto& shard : shards_) shard->settle({});
-        Result result;
-        for (const auto& shard : shards_) result.merge(shard->finish());
+        connected_ = wait_connected(0).connected;
+        if (connected_ != 0) return;
         std::string text = "no client could connect: ";
-        for (const auto& line : result.not_connected.lines()) text += line + "; ";
+        for (const auto& line : settle({}).not_connected.lines()) text += line + "; ";
         throw CannotRun(text + "is the address right, and does the server run?");
     }
 
     void come_back() {
-        std::this_thread::sleep_for(options_.duration);
+        begin_ns_ = now_ns();
+        look_until(begin_ns_ + options_.duration.count());
         for (const auto& shard : shards_) shard->come_back();
         wait_connected(1);
+        report_.result = settle({});
     }
 
     void send() {
-        const bool is_silent = options_.profile == ProfileKind::connect;
         std::unique_ptr<AppControl> app;
         if (profile_->app_sends()) app = std::make_unique<AppControl>(options_);
         begin_ns_ = now_ns() + 50'000'000;  // every thread and process is told by then
-        const auto from = begin_ns_ + (is_silent ? 0 : options_.warm_up.count());
-        const auto until = from + (is_silent ? 1 : options_.duration.count());
+        const auto from = begin_ns_ + options_.warm_up.count();
+        const auto until = from + options_.duration.count();
         for (const auto& shard : shards_) shard->begin(begin_ns_, from, until);
         if (app) app->begin_ticks();
-
-        std::optional<Usage> measured_from, last = server_.sample();
-        auto last_at = now_ns();
-        while (now_ns() < until) {
-            std::this_thread::sleep_for(nanoseconds(std::min<std::int64_t>(until - now_ns(), 50'000'000)));
-            const auto now = now_ns();
-            events_.look(now - begin_ns_, report_);
-            if (now >= from && !measured_from) measured_from = server_.sample();
-            if (now - last_at >= 1'000'000'000) {
-                const auto usage = server_.sample();
-                if (usage && last) {
-                    report_.server.push_back({seconds(now - begin_ns_),
-                                              (usage->cpu_seconds - last->cpu_seconds) / seconds(now - last_at),
-                                              usage->resident_bytes});
-                }
-                last = usage;
-                last_at = now;
-            }
-            show(to_string(options_.profile), progress());
+        look_until(from);
+        server_.begin_measuring();
+        look_until(until);
+        server_.end_measuring(connected_);
+        SendLogs logs;
+        if (app) {
+            auto ticks = app->end_ticks();
+            if (!ticks) report_.complaints.push_back("the app server is gone, and with it the list of what it sent");
+            logs.add(kAppSender, std::move(ticks).value_or(SendLog()));
         }
-        const auto measured_until = server_.sample();
-        if (measured_from && measured_until) used_ = measured_until->cpu_seconds - measured_from->cpu_seconds;
-        after_ = measured_until;
-        const SendLog ticks = app ? app->end_ticks() : SendLog();
-        for (const auto& shard : shards_) shard->settle(ticks);
+        report_.result = settle(std::move(logs));
+    }
+
+    /// Lets the last messages arrive and compares, once every shard knows what was sent elsewhere.
+    Result settle(SendLogs logs) {
+        for (const auto& shard : shards_) shard->settle();
+        if (shards_.size() > 1 && profile_->hears_others()) {
+            for (const auto& shard : shards_) logs.merge(shard->sent());
+        }
+        for (const auto& shard : shards_) shard->expect(logs);
+        Heard heard;
+        for (const auto& shard : shards_) heard.merge(shard->finish());
+        Result result;
+        for (const auto& shard : shards_) result.merge(shard->judge(heard));
+        return result;
     }
 
     void finish() {
-        for (const auto& shard : shards_) report_.result.merge(shard->finish());
-        events_.look(now_ns() - begin_ns_, report_);
-        const Result& result = report_.result;
-        if (used_ && result.received + result.sent > 0) {
-            report_.cpu_us_per_message = *used_ * 1e6 / static_cast<double>(std::max(result.received, result.sent));
-        }
-        if (before_ && after_ && result.connected > 0) {
-            report_.bytes_per_client =
-                (static_cast<double>(after_->resident_bytes) - static_cast<double>(before_->resident_bytes)) /
-                static_cast<double>(result.connected);
+        report_.commands = commands_.finish();
+        report_.server = server_.seconds(begin_ns_);
+        report_.bytes_per_client = server_.bytes_per_client();
+        const auto messages = std::max(report_.result.received, report_.result.sent);
+        if (const auto used = server_.measured_cpu_seconds(); used && messages > 0) {
+            report_.cpu_us_per_message = *used * 1e6 / static_cast<double>(messages);
         }
     }
 
@@ -253,38 +213,25 @@ class Run {
             report_.remarks.push_back(std::to_string(verdict.uncertain) +
                                       " messages are uncertain: sent while their receiver came or went");
         }
+        for (const auto& command : report_.commands) {
+            if (!command.trouble.empty()) report_.remarks.push_back("'" + command.command + "' " + command.trouble);
+        }
+        if (server_.is_lost())
+            report_.remarks.push_back("the server side could not be seen to the end: a process has ended");
         if (result.slow_closed != 0) {
             report_.remarks.push_back(std::to_string(result.slow_closed) + " clients that do not read were closed");
         }
     }
 
-    /// One line a second: rewritten on a terminal, else one below the other.
-    void show(const char* what, const Progress& now) {
-        const auto at = now_ns();
-        if (options_.is_quiet || at - shown_ns_ < 1'000'000'000) return;
-        const double time = shown_ns_ == 0 ? 1 : seconds(at - shown_ns_);
-        const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
-        std::fprintf(stderr, "%s%s: %llu connected, %.0f sent/s, %.0f received/s, %llu lost%s",
-                     is_terminal ? "\r\033[K" : "", what, static_cast<unsigned long long>(now.connected),
-                     static_cast<double>(now.sent - shown_.sent) / time,
-                     static_cast<double>(now.received - shown_.received) / time,
-                     static_cast<unsigned long long>(now.lost + now.failed), is_terminal ? "" : "\n");
-        std::fflush(stderr);
-        shown_ = now;
-        shown_ns_ = at;
-    }
-
     const Options& options_;
     const std::unique_ptr<Profile> profile_;
-    const ServerSide server_;
     Report report_;
-    Events events_;
+    ServerWatch server_;
+    Commands commands_;
+    ProgressLine line_;
     std::vector<std::unique_ptr<Shard>> shards_;
-    std::int64_t begin_ns_ = 0;
-    std::optional<Usage> before_, after_;
-    std::optional<double> used_;
-    Progress shown_;
-    std::int64_t shown_ns_ = 0;
+    std::uint64_t connected_ = 0;
+    std::int64_t begin_ns_ = 0;  // of the messages
 };
 
 }  // namespace

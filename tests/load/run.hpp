@@ -5,28 +5,22 @@
 #include <string>
 #include <vector>
 
+#include "tests/load/commands.hpp"
 #include "tests/load/options.hpp"
 #include "tests/load/result.hpp"
 #include "tests/load/server_side.hpp"
 
 namespace trunkline::load {
 
-/// What the server side used in one second of the run.
-struct ServerSecond {
-    double at = 0;   ///< seconds after the messages began
-    double cpu = 0;  ///< cores
-    std::uint64_t resident_bytes = 0;
-};
-
 /// All that a report shows.
 struct Report {
     Result result;
     std::vector<ServerSecond> server;
-    std::optional<double> cpu_us_per_message;            ///< of the server side, while it was measured
-    std::optional<double> bytes_per_client;              ///< by which the server side has grown
-    std::vector<std::pair<double, std::string>> events;  ///< seconds, command and its exit code
-    std::vector<std::string> complaints;                 ///< what was wrong, in words; none: exit code 0
-    std::vector<std::string> remarks;                    ///< what a reader of the numbers has to know
+    std::optional<double> cpu_us_per_message;  ///< of the server side, while it was measured
+    std::optional<double> bytes_per_client;    ///< by which the server side has grown
+    std::vector<CommandRun> commands;
+    std::vector<std::string> complaints;  ///< what was wrong, in words; none: exit code 0
+    std::vector<std::string> remarks;     ///< what a reader of the numbers has to know
 
     /// By the names of `--expect`.
     double measure(const std::string& name) const;

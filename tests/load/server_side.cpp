@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -51,10 +52,13 @@ std::optional<std::string> get(const Url& url) {
     const std::string request =
         "GET " + url.path + " HTTP/1.0\r\nHost: " + url.host + ":" + std::to_string(url.port) + "\r\n\r\n";
     if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return std::nullopt;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
     std::string answer;
     char block[16384];
-    for (ssize_t n = 0; (n = ::recv(fd.get(), block, sizeof block, 0)) > 0;)
+    for (ssize_t n = 0; (n = ::recv(fd.get(), block, sizeof block, 0)) > 0;) {
+        if (std::chrono::steady_clock::now() > until) return std::nullopt;
         answer.append(block, static_cast<std::size_t>(n));
+    }
     return answer;
 }
 
@@ -92,6 +96,45 @@ std::optional<Usage> ServerSide::sample() const {
         usage.resident_bytes += pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     }
     return usage;
+}
+
+bool ServerWatch::begin(std::int64_t now_ns) {
+    const auto usage = side_.sample();
+    if (usage) samples_.push_back({now_ns, *usage, 0});
+    return usage.has_value();
+}
+
+void ServerWatch::look(std::int64_t now_ns, std::uint64_t clients) {
+    if (samples_.empty() || is_lost_ || now_ns - samples_.back().at_ns < 1'000'000'000) return;
+    const auto usage = side_.sample();
+    is_lost_ = !usage;
+    if (usage) samples_.push_back({now_ns, *usage, clients});
+}
+
+void ServerWatch::end_measuring(std::uint64_t clients) {
+    const auto usage = side_.sample();
+    if (!usage || !measured_from_) return;
+    measured_cpu_seconds_ = usage->cpu_seconds - measured_from_->cpu_seconds;
+    bytes_per_client_ = growth_per_client(*usage, clients);
+}
+
+std::optional<double> ServerWatch::growth_per_client(const Usage& usage, std::uint64_t clients) const {
+    if (clients == 0) return std::nullopt;
+    const auto before = static_cast<double>(samples_.front().usage.resident_bytes);
+    return (static_cast<double>(usage.resident_bytes) - before) / static_cast<double>(clients);
+}
+
+std::vector<ServerSecond> ServerWatch::seconds(std::int64_t begin_ns) const {
+    std::vector<ServerSecond> seconds;
+    for (std::size_t i = 1; i < samples_.size(); ++i) {
+        const Sample& from = samples_[i - 1];
+        const Sample& to = samples_[i];
+        const double cores =
+            (to.usage.cpu_seconds - from.usage.cpu_seconds) * 1e9 / static_cast<double>(to.at_ns - from.at_ns);
+        seconds.push_back({static_cast<double>(to.at_ns - begin_ns) * 1e-9, cores, to.usage.resident_bytes,
+                           growth_per_client(to.usage, to.clients)});
+    }
+    return seconds;
 }
 
 }  // namespace trunkline::load

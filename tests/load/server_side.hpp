@@ -27,6 +27,50 @@ class ServerSide {
     const Options& options_;
 };
 
+/// What the server side used in one second of the run.
+struct ServerSecond {
+    double at = 0;   ///< seconds after the messages began; below zero while clients connect
+    double cpu = 0;  ///< cores
+    std::uint64_t resident_bytes = 0;
+    std::optional<double> bytes_per_client;  ///< by which it has grown since before there were any
+};
+
+/// The server side, looked at once a second from before there are clients.
+class ServerWatch {
+  public:
+    explicit ServerWatch(const Options& options) : side_(options) {}
+
+    /// The first sample. False if nothing is to be seen of it.
+    bool begin(std::int64_t now_ns);
+    /// Takes a sample if a second has passed.
+    void look(std::int64_t now_ns, std::uint64_t clients);
+    /// What is used from the one to the other is what was used while it was measured.
+    void begin_measuring() { measured_from_ = side_.sample(); }
+    void end_measuring(std::uint64_t clients);
+
+    /// It was seen, and then no more: a process has ended.
+    bool is_lost() const noexcept { return is_lost_; }
+    std::optional<double> measured_cpu_seconds() const noexcept { return measured_cpu_seconds_; }
+    /// By which it has grown from before there were clients to the end of measuring.
+    std::optional<double> bytes_per_client() const noexcept { return bytes_per_client_; }
+    std::vector<ServerSecond> seconds(std::int64_t begin_ns) const;
+
+  private:
+    struct Sample {
+        std::int64_t at_ns;
+        Usage usage;
+        std::uint64_t clients;
+    };
+    std::optional<double> growth_per_client(const Usage& usage, std::uint64_t clients) const;
+
+    const ServerSide side_;
+    std::vector<Sample> samples_;  // the first: before there were clients
+    bool is_lost_ = false;
+    std::optional<Usage> measured_from_;
+    std::optional<double> measured_cpu_seconds_;
+    std::optional<double> bytes_per_client_;
+};
+
 /// The value of a metric without labels in Prometheus' text form, or nothing.
 std::optional<double> metric_value(const std::string& page, const std::string& name);
 

@@ -80,6 +80,7 @@ void Worker::run() {
         connect_more(now);
         if (phase == Phase::settling) look_if_settled(now);
         turn();
+        tell_latency(now);
     }
     for (const auto& client : clients_) client->socket.close();
 }
@@ -225,7 +226,7 @@ void Worker::on_closed(Client& client) {
         ++result_.slow_closed;
     } else {
         result_.closed.add(client.socket.why(), client.socket.code());
-        shared_.lost.fetch_add(1, std::memory_order_relaxed);
+        shared_.errors.fetch_add(1, std::memory_order_relaxed);
     }
 }
 
@@ -236,6 +237,15 @@ Second& Worker::second_at(std::int64_t now) {
     const auto index = static_cast<std::size_t>(std::max<std::int64_t>(0, now - from) / 1'000'000'000);
     if (index >= result_.seconds.size()) result_.seconds.resize(index + 1);
     return result_.seconds[index];
+}
+
+void Worker::tell_latency(std::int64_t now) {
+    const auto from = shared_.begin_ns.load(std::memory_order_relaxed);
+    const auto over = static_cast<std::size_t>(std::max<std::int64_t>(0, now - from) / 1'000'000'000);
+    const auto until = std::min(over, result_.seconds.size());
+    if (told_seconds_ >= until) return;
+    const std::lock_guard lock(shared_.latency_mutex);
+    for (; told_seconds_ < until; ++told_seconds_) shared_.latency.merge(result_.seconds[told_seconds_].latency);
 }
 
 void Worker::send(Client& client, std::int64_t due_ns, char what, std::string_view tail) {
@@ -257,19 +267,15 @@ void Worker::on_message(Client& client, std::string_view payload) {
     const auto stamp = parse_stamp(payload);
     if (!stamp) {
         ++result_.unreadable;
+        shared_.errors.fetch_add(1, std::memory_order_relaxed);
         return;
     }
-    if (stamp->run != options_.run) {
-        ++client.misdelivered;
-        return;
-    }
-    client.heard_ns = now;
+    if (stamp->run != options_.run) return on_stray(client);
     if (stamp->what == 'j') {
         if (client.joined_ns == Client::kNever) ready(client, now);
         return;
     }
     shared_.received.fetch_add(1, std::memory_order_relaxed);
-    shared_.last_received_ns.store(now, std::memory_order_relaxed);
     Second& second = second_at(now);
     ++second.received;
     second.latency.record(now - stamp->due_ns);
@@ -278,6 +284,11 @@ void Worker::on_message(Client& client, std::string_view payload) {
         result_.latency.record(now - stamp->due_ns);
     }
     profile_.on_message(client, *stamp, now);
+}
+
+void Worker::on_stray(Client& client) {
+    ++client.misdelivered;
+    shared_.errors.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace trunkline::load

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <queue>
 #include <string>
 #include <vector>
@@ -31,15 +32,16 @@ enum class Phase : int {
 /// What the threads of a shard share. Times are written before the phase that makes them matter.
 struct Shared {
     std::atomic<Phase> phase{Phase::connecting};
-    std::atomic<std::int64_t> begin_ns{0};  ///< of the messages
+    std::atomic<std::int64_t> begin_ns{Client::kNever};  ///< of the messages
     std::atomic<std::int64_t> measure_from_ns{Client::kNever};
     std::atomic<std::int64_t> measure_until_ns{Client::kNever};
     std::atomic<std::size_t> connected{0};  ///< ready, joined where that is asked for
     std::atomic<std::size_t> failed{0};     ///< never were
     std::atomic<std::uint64_t> sent{0};     ///< for the progress line
     std::atomic<std::uint64_t> received{0};
-    std::atomic<std::uint64_t> lost{0};  ///< clients that the other side closed
-    std::atomic<std::int64_t> last_received_ns{0};
+    std::atomic<std::uint64_t> errors{0};
+    std::mutex latency_mutex;
+    Histogram latency;                       ///< of the seconds that are over, until the main thread takes it
     std::atomic<unsigned> quiet{0};          ///< workers that send nothing new any more
     std::atomic<const Logs*> logs{nullptr};  ///< then: what was sent, for `settled`
     std::atomic<unsigned> settled{0};        ///< workers whose clients have got all of it
@@ -70,6 +72,8 @@ class Worker {
     void on_open(Client& client);
     void on_message(Client& client, std::string_view payload);
     void on_closed(Client& client);
+    /// A message came to it that is for somebody else.
+    void on_stray(Client& client);
 
     /// After the end of the thread.
     const std::vector<std::unique_ptr<Client>>& clients() const noexcept { return clients_; }
@@ -89,6 +93,7 @@ class Worker {
     void on_phase(Phase phase, std::int64_t now);
     void look_if_settled(std::int64_t now);
     Second& second_at(std::int64_t now);
+    void tell_latency(std::int64_t now);
     bool is_measured(std::int64_t at_ns) const noexcept {
         return at_ns >= shared_.measure_from_ns.load(std::memory_order_relaxed) &&
                at_ns < shared_.measure_until_ns.load(std::memory_order_relaxed);
@@ -110,7 +115,8 @@ class Worker {
     Phase phase_ = Phase::connecting;
     bool is_settled_ = false;
     std::int64_t looked_ns_ = 0;
-    bool is_back_ = false;  // profile connect: this is the second time
+    std::size_t told_seconds_ = 0;  // whose latency the main thread was told
+    bool is_back_ = false;          // profile connect: this is the second time
     std::priority_queue<Due> times_;
     Result result_;
 };

@@ -1,8 +1,10 @@
 """trunkline-load against servers that lie: a ledger that cannot fail proves nothing. And each profile, for a moment,
 through a real proxy."""
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -32,16 +34,22 @@ def load(*arguments, timeout=60):
 
 
 class Lies(unittest.TestCase):
-    def run_against(self, lie, *arguments, profile="echo"):
+    @contextlib.contextmanager
+    def lying(self, lie):
+        """The port of a server that lies so."""
         server = subprocess.Popen([sys.executable, HERE / "lying_server.py", lie], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(server.stdout.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
-        port = int(server.stdout.readline())
-        with tempfile.TemporaryDirectory() as directory:
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.kill()
+            server.wait()
+            server.stdout.close()
+
+    def run_against(self, lie, *arguments, profile="echo"):
+        with self.lying(lie) as port, tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "report.json"
             code, text = load(profile, *arguments, f"ws://127.0.0.1:{port}/", "-c", 20, "-d", "1s", "--warm-up", "200ms",
-                              "--settle", "2s", "--json", path)
+                              "--settle", "1s", "--json", path)
             report = json.loads(path.read_text()) if path.exists() else {}
         return code, text, report.get("ledger", {}), report
 
@@ -59,6 +67,46 @@ class Lies(unittest.TestCase):
         code, text, ledger, _ = self.run_against("forgets", "-r", 800)
         self.assertEqual((code, ledger["missing"], ledger["stranded"]), (1, 2, 0), text)
         self.assertIn("missing", text)
+
+    def test_lies_between_clients_of_two_processes(self):
+        chat = ("-i", "10ms", "--shards", 2)
+        code, text, ledger, _ = self.run_against("nothing", *chat, profile="chat")
+        self.assertEqual((code, ledger["missing"]), (0, 0), text)
+        self.assertGreater(ledger["expected"], 100)
+        code, text, ledger, _ = self.run_against("forgets", *chat, profile="chat")
+        self.assertEqual((code, ledger["missing"], ledger["doubled"]), (1, 1, 0), text)
+        code, text, ledger, _ = self.run_against("answers-twice", *chat, profile="chat")
+        self.assertEqual((code, ledger["missing"], ledger["doubled"]), (1, 0, 1), text)
+
+    def test_a_server_that_stops_reading(self):
+        for arguments in ([], ["-r", 800], ["-r", 800, "-s", 100000]):
+            code, text, ledger, _ = self.run_against("stops-reading", *arguments)
+            self.assertEqual((code, ledger["stranded"]), (1, 20), text)
+            self.assertGreaterEqual(ledger["missing"], 20)
+
+    def test_a_server_that_dies(self):
+        code, text, ledger, report = self.run_against("dies")
+        self.assertEqual((code, report["closed"], ledger["missing"]), (1, 20, 0), text)
+        self.assertIn("20 clients were ended without a close frame", text)
+
+    def test_a_killed_shard(self):
+        with self.lying("nothing") as port:
+            command = [BIN / "trunkline-load", "echo", f"ws://127.0.0.1:{port}/", "--shards", "2", "-c", "20", "-d", "20s"]
+            run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(run.kill)
+            children = pathlib.Path(f"/proc/{run.pid}/task/{run.pid}/children")
+            shards = wait_until(lambda: children.read_text().split()[1:], "there are two shards")
+            os.kill(int(shards[0]), signal.SIGKILL)
+            _, text = run.communicate(timeout=20)
+            self.assertEqual(run.returncode, 3, text)
+            self.assertIn(f"process {shards[0]}, has ended", text)
+
+    def test_a_command_that_never_ends(self):
+        code, text, _, report = self.run_against("nothing", "--at", "100ms sleep 1000", "--at", "200ms exit 7")
+        self.assertEqual(code, 0, text)
+        self.assertIn("'sleep 1000' still ran in the end, and was killed", text)
+        self.assertIn("'exit 7' failed with exit code 7", text)
+        self.assertEqual(len(report["commands"]), 2)
 
     def test_answers_that_come_twice(self):
         for arguments in ([], ["-r", 800]):
@@ -122,8 +170,7 @@ class Lies(unittest.TestCase):
                           ["echo", nobody, "-c", "0"], ["echo", nobody, "-d", "10"], ["echo", nobody, "-d", "0s"],
                           ["echo", nobody, "-s", "3"], ["echo", nobody, "-r", "-3"],
                           ["echo", nobody, "--expect", "joy>3"], ["echo", nobody, "--at", "soon x"],
-                          ["echo", nobody, "--client", "carrier"], ["chat", nobody, "--shards", "2"],
-                          ["slow-reader", nobody, "-c", "5", "--slow", "5"]):
+                          ["echo", nobody, "--client", "carrier"], ["slow-reader", nobody, "-c", "5", "--slow", "5"]):
             code, text = load(*arguments)
             self.assertEqual(code, 2, (arguments, text))
             self.assertIn("trunkline-load: ", text)
@@ -190,6 +237,17 @@ class Profiles(unittest.TestCase):
                 page = outputs["html"].read_text()
                 self.assertIn(profile, page)
                 self.assertNotIn("src=", page)  # it needs nothing else
+
+    def test_a_ledger_of_two_processes(self):
+        for profile in ("chat", "fanout", "client-to-client"):
+            with self.subTest(profile), tempfile.TemporaryDirectory() as directory:
+                path = pathlib.Path(directory) / "report.json"
+                code, text = load(profile, *self.urls, "-c", 40, "-d", "700ms", "--warm-up", "200ms", "--shards", 2,
+                                  *PROFILES[profile], "--json", path)
+                self.assertEqual(code, 0, text)
+                ledger = json.loads(path.read_text())["ledger"]
+                self.assertGreater(ledger["expected"], 100, text)
+                self.assertEqual((ledger["received"], ledger["uncertain"]), (ledger["expected"], 0))
 
     def test_the_server_side_by_its_metrics(self):
         with tempfile.TemporaryDirectory() as directory:

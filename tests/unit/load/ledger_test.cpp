@@ -1,4 +1,5 @@
 #include "tests/load/ledger.hpp"
+#include "tests/load/send_logs.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -89,4 +90,43 @@ TEST_CASE("ledger: a receiver had to get what was sent while it was a member", "
     check(21, 40, 3, 4);
     check(50, 100, 5, 5);
     check(30, 20, 3, 3);  // it left before it had joined
+}
+
+TEST_CASE("send logs: parts of a run, told to one another, are one", "[load][ledger]") {
+    SendLog first, second;
+    for (const std::int64_t at : {10, 20, 30}) first.sent(at);
+    second.sent(15);
+    SendLogs here, there;
+    here.add(1, first);
+    there.add(2, second);
+    here.merge(SendLogs::deserialize(there.serialize()));
+    SendLogs all = SendLogs::deserialize(here.serialize());
+    REQUIRE(all.log_of(1) != nullptr);
+    REQUIRE(all.log_of(2) != nullptr);
+    CHECK(all.log_of(3) == nullptr);
+    CHECK(all.log_of(1)->between(15, 100).size() == 2);
+    CHECK(all.log_of(2)->time_of(0) == 15);
+    all.cut(1, 1);
+    all.cut(2, 5);
+    all.cut(3, 0);
+    CHECK(all.log_of(1)->count() == 1);
+    CHECK(all.log_of(2)->count() == 1);
+    const auto bytes = here.serialize();
+    CHECK_THROWS(SendLogs::deserialize(std::string_view(bytes).substr(0, bytes.size() - 1)));
+}
+
+TEST_CASE("heard: the farthest that anybody heard counts", "[load][ledger]") {
+    Heard here, there;
+    here.hear(1, 5);
+    here.hear(1, 3);
+    there.hear(1, 7);
+    there.hear(2, 1);
+    there.closed.insert(2);
+    here.merge(Heard::deserialize(there.serialize()));
+    CHECK(here.end_of(1) == 7);
+    CHECK(here.end_of(2) == 1);
+    CHECK(here.end_of(3) == 0);
+    CHECK(here.closed == std::set<std::uint32_t>{2});
+    const auto bytes = there.serialize();
+    CHECK_THROWS(Heard::deserialize(std::string_view(bytes).substr(0, bytes.size() - 1)));
 }

@@ -6,6 +6,7 @@
 
 #include "tests/load/expect.hpp"
 #include "tests/load/histogram.hpp"
+#include "tests/load/progress_line.hpp"
 #include "tests/load/result.hpp"
 #include "tests/load/schedule.hpp"
 #include "tests/load/server_side.hpp"
@@ -139,4 +140,22 @@ TEST_CASE("server side: a metric is found by its whole name", "[load][server]") 
     CHECK(metric_value(page, "a_total") == 2.5);
     CHECK_FALSE(metric_value(page, "total"));
     CHECK_FALSE(metric_value(page, "nothing"));
+}
+
+TEST_CASE("progress: one line says what came since the last", "[load][progress]") {
+    Progress from, to;
+    from.sent = 1000;
+    from.received = 900;
+    to.connected = 12'345;
+    to.sent = 3000;
+    to.received = 2900;
+    to.errors = 2;
+    to.failed = 1;
+    CHECK(ProgressLine::text("connecting", {}, Progress{}, 1) == "connecting: 0 clients, 0 errors");
+    for (int i = 0; i < 99; ++i) to.latency.record(1'000'000);
+    to.latency.record(8'000'000);
+    const auto copy = deserialize_progress(serialize(to));
+    const auto text = ProgressLine::text("echo 3/10 s", from, copy, 2);
+    CHECK(text.find("12,345 clients, sent 1,000/s, received 1,000/s, p50 1.0") != std::string::npos);
+    CHECK(text.find("3 errors") != std::string::npos);
 }
