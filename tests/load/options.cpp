@@ -13,6 +13,7 @@ namespace trunkline::load {
 namespace {
 
 constexpr int kUsage = 2;
+constexpr double kMaxRate = 1e8;
 
 struct Named {
     ProfileKind kind;
@@ -51,6 +52,48 @@ Event parse_event(const std::string& text) {
         throw CLI::ValidationError("--at '" + text + "': expected a duration, a space and a command");
     }
     return {std::chrono::nanoseconds(static_cast<std::int64_t>(*at)), text.substr(space + 1)};
+}
+
+/// An option that only some profiles look at.
+struct Use {
+    CLI::Option* option;
+    std::vector<ProfileKind> profiles;
+
+    bool is_for(ProfileKind profile) const {
+        return std::find(profiles.begin(), profiles.end(), profile) != profiles.end();
+    }
+};
+
+std::string names_of(const Use& use) {
+    std::string names;
+    for (const auto profile : use.profiles) names += (names.empty() ? "" : ", ") + std::string(to_string(profile));
+    return names;
+}
+
+/// Puts what has no group yet into this one, and leaves out what CLI11 says of types.
+void group(CLI::App& app, const std::string& name) {
+    for (CLI::Option* option : app.get_options()) {
+        if (option->get_positional() || option->get_group() != "Options") continue;
+        option->group(name);
+        if (option->get_option_text().empty()) option->option_text(" ");
+    }
+}
+
+/// What only two options together can have wrong.
+void check_together(const Options& options) {
+    if (!(options.rate >= 0 && options.rate <= kMaxRate)) throw CLI::ValidationError("--rate must be 0 to 100 million");
+    if (options.duration.count() == 0) throw CLI::ValidationError("--duration must not be 0");
+    if (options.interval.count() < 100'000) throw CLI::ValidationError("--interval must be at least 100us");
+    if (options.shards > options.clients) throw CLI::ValidationError("--shards must not be more than --clients");
+    if (options.profile == ProfileKind::slow_reader && options.slow >= options.clients) {
+        throw CLI::ValidationError("--slow must be less than --clients: somebody has to read");
+    }
+    const auto end =
+        options.duration + (options.profile == ProfileKind::connect ? options.duration.zero() : options.warm_up);
+    if (!options.events.empty() && options.events.back().at >= end) {
+        throw CLI::ValidationError("--at '" + options.events.back().command +
+                                   "': it is over by then; a longer --duration, or an earlier time");
+    }
 }
 
 Url url_or_throw(const std::string& text) {
@@ -97,62 +140,98 @@ std::optional<Url> Url::parse(const std::string& text) {
 
 Parsed parse_command_line(int argc, const char* const* argv) {
     Options options;
+    options.workers = std::max(1u, std::thread::hardware_concurrency());
     CLI::App app(
         "Loads a WebSocket server and says what came of it: rates, latencies, and whether anything was lost.\n"
-        "Exit codes: 0 all well, 1 something lost or not as expected, 2 usage, 3 could not run.");
+        "Exit codes: 0 all well, 1 something lost or not as expected, 2 usage, 3 could not run.",
+        "trunkline-load");
     std::string profiles;
     for (const auto& named : kProfiles) {
-        profiles += "\n    " + std::string(named.name) + std::string(18 - std::strlen(named.name), ' ') + named.what;
+        profiles += "\n  " + std::string(named.name) + std::string(20 - std::strlen(named.name), ' ') + named.what;
     }
     app.footer("Profiles; all but echo, connect and idle need trunkline-load-app as the app server:" + profiles);
-    std::string profile, client = "raw";
+    app.get_formatter()->column_width(26);
+
+    std::string profile, client = "raw", metrics;
     std::vector<std::string> urls, events, expectations;
-    std::string metrics;
     bool version = false;
-    app.add_option("PROFILE", profile, "what the clients do, see below");
-    app.add_option("URL", urls, "ws://address:port/path; clients take several in turn");
-    app.add_option("-c,--clients", options.clients, "how many")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-    app.add_option("-d,--duration", duration_into(options.duration), "how long it is measured [10s]");
-    app.add_option("--warm-up", duration_into(options.warm_up), "messages before that, not measured [1s]");
-    app.add_option("--ramp", duration_into(options.ramp), "over which clients connect, evenly [as fast as it goes]");
-    app.add_option("--settle", duration_into(options.settle), "how long the last messages may take [5s]");
-    app.add_option("--connect-timeout", duration_into(options.connect_timeout), "of one client [30s]");
-    app.add_option("-r,--rate", options.rate, "messages per second of all together, evenly: an open loop")
-        ->check(CLI::Range(0.0, 1e8));
-    app.add_option("-i,--interval", duration_into(options.interval), "broadcast, chat, client-to-client [1s]");
-    app.add_option("-s,--size", options.size, "of a message, bytes")
-        ->check(CLI::Range(64, 1 << 20))
-        ->capture_default_str();
-    app.add_option("--rooms", options.rooms, "chat, fanout")->check(CLI::Range(1, 1'000'000))->capture_default_str();
-    app.add_option("--window", options.window, "fanout: posts under way")
-        ->check(CLI::Range(1, 100'000))
-        ->capture_default_str();
-    app.add_option("--slow", options.slow, "slow-reader: how many")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
-    app.add_option("--concurrency", options.concurrency, "handshakes under way at a time")
-        ->check(CLI::Range(1, 100'000))
-        ->capture_default_str();
-    options.workers = std::max(1u, std::thread::hardware_concurrency());
-    app.add_option("--workers", options.workers, "threads [one per core]")->check(CLI::Range(1, 256));
-    app.add_option("--shards", options.shards, "processes, for more clients than one has file descriptors")
-        ->check(CLI::Range(1, 64))
-        ->capture_default_str();
-    app.add_option("--client", client, "what clients speak")->check(CLI::IsMember({"raw"}))->capture_default_str();
-    app.add_option("--pid", options.pids, "processes of the server side, to see their CPU and memory")
+    app.add_option("PROFILE", profile, "What the clients do, see below")->option_text(" ");
+    app.add_option("URL", urls, "ws://address:port/path; clients take several in turn")->option_text("...");
+
+    app.add_option("-c,--clients", options.clients, "How many [100]")
+        ->option_text("N")
+        ->check(CLI::Range(1, 1'000'000));
+    app.add_option("--ramp", duration_into(options.ramp), "Time over which they connect, evenly [as fast as it goes]")
+        ->option_text("TIME");
+    app.add_option("--concurrency", options.concurrency, "Handshakes under way at a time [128]")
+        ->option_text("N")
+        ->check(CLI::Range(1, 100'000));
+    app.add_option("--connect-timeout", duration_into(options.connect_timeout), "Of one client [30s]")
+        ->option_text("TIME");
+    app.add_option("--client", client, "What they speak: raw, which is plain WebSocket")
+        ->option_text("KIND")
+        ->check(CLI::IsMember({"raw"}));
+    app.add_option("--workers", options.workers, "Threads [one per core]")->option_text("N")->check(CLI::Range(1, 256));
+    app.add_option("--shards", options.shards, "Processes, for more clients than one has file descriptors [1]")
+        ->option_text("N")
+        ->check(CLI::Range(1, 64));
+    group(app, "Clients");
+
+    app.add_option("-d,--duration", duration_into(options.duration), "How long it is measured [10s]")
+        ->option_text("TIME");
+    app.add_option("--warm-up", duration_into(options.warm_up), "Messages before that, not measured [1s]")
+        ->option_text("TIME");
+    app.add_option("--settle", duration_into(options.settle), "How long the last of them may take [5s]")
+        ->option_text("TIME");
+    app.add_option("-s,--size", options.size, "Bytes of each [64]")->option_text("N")->check(CLI::Range(64, 1 << 20));
+    const std::array uses{
+        Use{app.add_option("-r,--rate", options.rate, "A second, of all clients together: an open loop")
+                ->option_text("N"),
+            {ProfileKind::echo, ProfileKind::shared_echo, ProfileKind::fanout, ProfileKind::client_to_client}},
+        Use{app.add_option("-i,--interval", duration_into(options.interval), "Time between them [1s]")
+                ->option_text("TIME"),
+            {ProfileKind::broadcast, ProfileKind::slow_reader, ProfileKind::chat, ProfileKind::client_to_client}},
+        Use{app.add_option("--rooms", options.rooms, "Among which clients are spread evenly [1]")
+                ->option_text("N")
+                ->check(CLI::Range(1, 1'000'000)),
+            {ProfileKind::chat, ProfileKind::fanout}},
+        Use{app.add_option("--window", options.window, "Posts under way in each room [16]")
+                ->option_text("N")
+                ->check(CLI::Range(1, 100'000)),
+            {ProfileKind::fanout}},
+        Use{app.add_option("--slow", options.slow, "Clients that do not read [1]")
+                ->option_text("N")
+                ->check(CLI::Range(1, 1'000'000)),
+            {ProfileKind::slow_reader}},
+    };
+    for (const auto& use : uses) use.option->description(use.option->get_description() + " (" + names_of(use) + ")");
+    group(app, "Messages");
+
+    app.add_option("--pid", options.pids, "Of a process whose CPU and memory are watched; several with commas")
+        ->option_text("PID")
         ->delimiter(',')
         ->check(CLI::Range(1, 1 << 22))
         ->allow_extra_args(false);
-    app.add_option("--metrics", metrics, "the same from a Prometheus page, http://address:port/metrics");
-    app.add_option("--at", events, "'10s command': runs it so long after the messages began; may be repeated")
+    app.add_option("--metrics", metrics, "The same from a Prometheus page, http://address:port/metrics")
+        ->option_text("URL");
+    app.add_option("--at", events,
+                   "Runs it so long after the messages began, as in '10s kill -9 4711'; may be repeated")
+        ->option_text("'TIME COMMAND'")
         ->allow_extra_args(false);
-    app.add_option("--expect", expectations, "'p99<50ms,missing=0': exit code 1 if not; may be repeated")
+    group(app, "Server side");
+
+    app.add_option("--expect", expectations,
+                   "Exit code 1 if that is not so, as in 'p99<50ms,missing=0'; may be repeated")
+        ->option_text("LIST")
         ->allow_extra_args(false);
-    app.add_option("--json", options.json, "writes the figures there");
-    app.add_option("--csv", options.csv, "writes each second's figures there");
-    app.add_option("--html", options.html, "writes a page with charts there");
-    app.add_flag("-q,--quiet", options.is_quiet, "no progress");
-    app.add_flag("--version", version, "prints the version");
+    app.add_option("--json", options.json, "File for the figures")->option_text("FILE");
+    app.add_option("--csv", options.csv, "File for the figures of each second")->option_text("FILE");
+    app.add_option("--html", options.html, "File for a page with charts")->option_text("FILE");
+    app.add_flag("-q,--quiet", options.is_quiet, "No line of progress each second");
+    group(app, "Report");
+    app.set_help_flag("-h,--help", "Says this");
+    app.add_flag("--version", version, "Says the version");
+    group(app, "Others");
 
     try {
         app.parse(argc, argv);
@@ -160,7 +239,10 @@ Parsed parse_command_line(int argc, const char* const* argv) {
         const auto named =
             std::find_if(kProfiles.begin(), kProfiles.end(), [&](const Named& n) { return n.name == profile; });
         if (named == kProfiles.end()) {
-            throw CLI::ValidationError(profile.empty() ? "a profile is missing" : "'" + profile + "' is no profile");
+            std::string names;
+            for (const auto& known : kProfiles) names += (names.empty() ? "" : ", ") + std::string(known.name);
+            throw CLI::ValidationError((profile.empty() ? "a profile is missing" : "'" + profile + "' is no profile") +
+                                       std::string("; expected one of ") + names);
         }
         options.profile = named->kind;
         if (urls.empty()) throw CLI::ValidationError("an address is missing, such as ws://127.0.0.1:8080/echo");
@@ -170,15 +252,17 @@ Parsed parse_command_line(int argc, const char* const* argv) {
         std::stable_sort(options.events.begin(), options.events.end(),
                          [](const Event& a, const Event& b) { return a.at < b.at; });
         for (const auto& text : expectations) {
-            if (const auto wrong = parse_expectations(text, options.expectations))
+            if (const auto wrong = parse_expectations(text, options.expectations)) {
                 throw CLI::ValidationError("--expect " + *wrong);
+            }
         }
-        if (options.duration.count() == 0) throw CLI::ValidationError("--duration must not be 0");
-        if (options.interval.count() < 100'000) throw CLI::ValidationError("--interval must be at least 100us");
-        if (options.shards > options.clients) throw CLI::ValidationError("--shards must not be more than --clients");
-        if (options.profile == ProfileKind::slow_reader && options.slow >= options.clients) {
-            throw CLI::ValidationError("--slow must be less than --clients: somebody has to read");
+        for (const auto& use : uses) {
+            if (use.option->count() != 0 && !use.is_for(options.profile)) {
+                throw CLI::ValidationError(use.option->get_name() + " is for " + names_of(use) + ", not for " +
+                                           profile);
+            }
         }
+        check_together(options);
         options.run = std::random_device{}();
         return {options, {}, 0};
     } catch (const CLI::CallForHelp&) {

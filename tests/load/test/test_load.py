@@ -170,7 +170,10 @@ class Lies(unittest.TestCase):
                           ["echo", nobody, "-c", "0"], ["echo", nobody, "-d", "10"], ["echo", nobody, "-d", "0s"],
                           ["echo", nobody, "-s", "3"], ["echo", nobody, "-r", "-3"],
                           ["echo", nobody, "--expect", "joy>3"], ["echo", nobody, "--at", "soon x"],
-                          ["echo", nobody, "--client", "carrier"], ["slow-reader", nobody, "-c", "5", "--slow", "5"]):
+                          ["echo", nobody, "--client", "carrier"], ["slow-reader", nobody, "-c", "5", "--slow", "5"],
+                          ["broadcast", nobody, "-r", "10"], ["echo", nobody, "--rooms", "2"],
+                          ["echo", nobody, "--at", "1m true"], ["echo", nobody, "-c", "2", "--shards", "3"],
+                          ["echo", nobody, "--pid", "x"], ["echo", nobody, "-r", "nan"], ["echo", nobody, "-r", "1e99"]):
             code, text = load(*arguments)
             self.assertEqual(code, 2, (arguments, text))
             self.assertIn("trunkline-load: ", text)
