@@ -2,7 +2,7 @@
 
 packages_to_build=(g++ cmake ninja-build ccache libboost-dev libmsgpack-cxx-dev libspdlog-dev libcli11-dev
     libyaml-cpp-dev libssl-dev nlohmann-json3-dev prometheus-cpp-dev)
-packages_to_test=(catch2 clang-14 libclang-rt-14-dev python3 python3-websockets nginx haproxy chromium)
+packages_to_test=(catch2 clang-14 libclang-rt-14-dev python3 python3-websockets nginx haproxy chromium python3-matplotlib)
 
 # What one clone has compiled serves the next one, wherever it lies.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true

@@ -1,233 +1,150 @@
-// bare_echo: the least a WebSocket server can be, to stand behind nginx in the benchmarks: one thread, one epoll set,
-// every message is echoed, one that begins with `B` is sent to all. No limits, no checks: not for any other use.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/evp.h>
-#include <sys/epoll.h>
+// bare_echo: what trunkline-load needs behind nginx and HAProxy, as cheap as it can be. Every message is echoed; who
+// comes with `profile=broadcast` gets the ticks that the one with `profile=control` begins and ends (app_control.hpp).
+// One run at a time. No limits, no checks: not for any other use.
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstdint>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <string>
-#include <string_view>
-#include <vector>
+#include <optional>
+#include <system_error>
 
+#include "tests/bench/bare_server.hpp"
+#include "tests/load/app/query.hpp"
+#include "tests/load/ledger.hpp"
+#include "tests/load/profile.hpp"
+#include "tests/load/stamp.hpp"
+#include "tests/load/worker.hpp"
+
+namespace trunkline::bench {
 namespace {
 
-struct Client {
-    int fd = -1;
-    bool open = false;  // the upgrade was answered
-    std::string in;     // an incomplete request head or frame
-    std::string out;    // what the socket did not take
+using load::kAppSender;
+using load::now_ns;
+
+/// What is sent to all members at every interval, and when it was.
+struct Ticks {
+    std::int64_t interval_ns = 0;
+    std::size_t size = 0;
+    std::int64_t due_ns = 0;
+    load::SendLog log;
 };
 
-std::vector<Client> clients;  // by descriptor
-std::array<char, 256 << 10> block;
+class BareEcho final : public BareServer::Handler {
+  public:
+    explicit BareEcho(std::uint16_t port) : server_(port, *this) {}
 
-void drop(Client& client) {
-    ::close(client.fd);
-    client = Client{};
-}
+    [[noreturn]] void run() {
+        while (true) {
+            server_.turn(ticks_ ? wait_ms() : -1);
+            if (ticks_) tick();
+        }
+    }
 
-void write(Client& client, std::string_view bytes) {
-    if (client.out.empty()) {
-        const auto n = ::send(client.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN) {
+    void on_open(int client, std::string_view target) override {
+        const auto query = target.substr(std::min(target.find('?'), target.size() - 1) + 1);
+        const auto profile = load::value_of(query, "profile");
+        if (profile == "control") {
+            control_ = client;
+            control_query_ = query;
+        } else if (profile == "broadcast") {
+            members_.push_back(client);
+        } else {
             return;
-        }  // its end is on its way
-        if (n > 0) {
-            bytes.remove_prefix(static_cast<std::size_t>(n));
         }
+        run_ = static_cast<std::uint32_t>(load::parse_hex(load::value_of(query, "run")).value_or(0));
+        say(client, load::to_text({'j', run_, kAppSender, 0, now_ns()}));
     }
-    client.out += bytes;
-}
 
-void flush(Client& client) {
-    if (client.out.empty()) {
-        return;
+    void on_message(int client, unsigned char opcode, std::string_view payload) override {
+        if (client == control_) return on_control(payload);
+        frames_.clear();
+        append_frame(frames_, opcode, payload);
+        server_.send(client, frames_);
     }
-    std::string out = std::move(client.out);
-    client.out = std::string();
-    write(client, out);
-}
 
-void upgrade(Client& client) {
-    const auto end = client.in.find("\r\n\r\n");
-    if (end == std::string::npos) {
-        return;
+    void on_closed(int client) override {
+        std::erase(members_, client);
+        if (client != control_) return;
+        control_ = -1;
+        ticks_.reset();
     }
-    static constexpr std::string_view kName = "sec-websocket-key: ";
-    std::string key;
-    for (std::size_t i = 0; i + kName.size() < end; ++i) {
-        if (strncasecmp(client.in.c_str() + i, kName.data(), kName.size()) == 0) {
-            key = client.in.substr(i + kName.size(), client.in.find("\r\n", i) - i - kName.size());
-            break;
-        }
-    }
-    key += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    std::array<unsigned char, 20> digest;
-    static const EVP_MD* sha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
-    EVP_Digest(key.data(), key.size(), digest.data(), nullptr, sha1, nullptr);
-    std::array<unsigned char, 32> accept;
-    EVP_EncodeBlock(accept.data(), digest.data(), digest.size());
-    client.open = true;
-    client.in.erase(0, end + 4);
-    write(client,
-          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-              std::string(reinterpret_cast<char*>(accept.data())) + "\r\n\r\n");
-}
 
-void on_message(Client& client, unsigned char opcode, std::string_view payload) {
-    std::array<char, 4> head{static_cast<char>(0x80 | opcode), static_cast<char>(payload.size())};
-    std::size_t head_size = 2;
-    if (payload.size() > 125) {
-        head = {head[0], 126, static_cast<char>(payload.size() >> 8), static_cast<char>(payload.size() & 0xff)};
-        head_size = 4;
-    }
-    static std::string frame;
-    frame.assign(head.data(), head_size);
-    frame += payload;
-    if (payload.empty() || payload[0] != 'B') {
-        return write(client, frame);
-    }
-    for (auto& other : clients) {
-        if (other.open) {
-            write(other, frame);
+  private:
+    void on_control(std::string_view text) {
+        if (text.starts_with('b')) {
+            ticks_ = Ticks{load::number_of(control_query_, "interval_ns", 1'000'000'000),
+                           static_cast<std::size_t>(load::number_of(control_query_, "size", 64)),
+                           now_ns(),
+                           {}};
+        } else if (ticks_) {
+            list(ticks_->log);
+            ticks_.reset();
         }
     }
-}
 
-/// Takes the whole frames from `bytes` (unmasking in place) and returns how many bytes they were; -1: close.
-std::ptrdiff_t read_frames(Client& client, char* bytes, std::size_t size) {
-    std::size_t at = 0;
-    while (size - at >= 6) {
-        const auto* p = reinterpret_cast<unsigned char*>(bytes + at);
-        std::size_t length = p[1] & 0x7f;
-        std::size_t head = 6;
-        if (length == 126) {
-            length = static_cast<std::size_t>(p[2] << 8 | p[3]);
-            head = 8;
-        } else if (length == 127) {
-            return -1;
+    void list(const load::SendLog& log) {
+        constexpr std::uint64_t kTimesPerMessage = 1000;
+        for (std::uint64_t from = 0; from < log.count(); from += kTimesPerMessage) {
+            auto text = load::to_text({'l', run_, kAppSender, from, 0});
+            for (auto i = from; i < std::min(log.count(), from + kTimesPerMessage); ++i) {
+                load::append_hex(text, static_cast<std::uint64_t>(log.time_of(i)), 16);
+            }
+            say(control_, text);
         }
-        if (size - at < head + length) {
-            break;
-        }
-        const unsigned char opcode = p[0] & 0x0f;
-        char* mask = bytes + at + head - 4;
-        char* payload = mask + 4;
-        for (std::size_t i = 0; i < length; ++i) {
-            payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]);
-        }
-        if (opcode == 8) {
-            return -1;
-        }
-        if (opcode <= 2) {
-            on_message(client, opcode, {payload, length});
-        }
-        at += head + length;
+        say(control_, load::to_text({'e', run_, kAppSender, log.count(), 0}));
     }
-    return static_cast<std::ptrdiff_t>(at);
-}
 
-void on_readable(Client& client) {
-    const auto n = ::recv(client.fd, block.data(), block.size(), MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+    int wait_ms() const {
+        return static_cast<int>(std::max<std::int64_t>(0, (ticks_->due_ns - now_ns()) / 1'000'000 + 1));
     }
-    if (n <= 0) {
-        return drop(client);
-    }
-    const auto size = static_cast<std::size_t>(n);
-    if (client.open && client.in.empty()) {
-        const auto used = read_frames(client, block.data(), size);
-        if (used < 0) {
-            return drop(client);
+
+    /// All ticks that are due go to each member in one send: late, it has less to do.
+    void tick() {
+        const auto now = now_ns();
+        frames_.clear();
+        for (; ticks_->due_ns <= now; ticks_->due_ns += ticks_->interval_ns) {
+            append_frame(frames_, kText,
+                         load::to_text({'t', run_, kAppSender, ticks_->log.count(), ticks_->due_ns}, ticks_->size));
+            ticks_->log.sent(now);
         }
-        client.in.assign(block.data() + used, size - static_cast<std::size_t>(used));
-        return;
+        if (frames_.empty()) return;
+        for (const int member : members_) server_.send(member, frames_);
     }
-    client.in.append(block.data(), size);
-    if (!client.open) {
-        upgrade(client);
+
+    void say(int client, std::string_view text) {
+        std::string frame;
+        append_frame(frame, kText, text);
+        server_.send(client, frame);
     }
-    if (!client.open) {
-        return;
-    }
-    const auto used = read_frames(client, client.in.data(), client.in.size());
-    if (used < 0) {
-        return drop(client);
-    }
-    client.in.erase(0, static_cast<std::size_t>(used));
-    if (client.in.empty()) {
-        client.in = std::string();
-    }
-}
+
+    BareServer server_;
+    std::uint32_t run_ = 0;
+    std::vector<int> members_;
+    int control_ = -1;
+    std::string control_query_;
+    std::optional<Ticks> ticks_;
+    std::string frames_;
+};
 
 }  // namespace
+}  // namespace trunkline::bench
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::fprintf(stderr, "usage: bare_echo PORT\n");
+    const char* port = argc == 3 ? std::strrchr(argv[2], ':') : nullptr;
+    if (port == nullptr || std::strcmp(argv[1], "--listen") != 0) {
+        std::fprintf(stderr, "usage: bare_echo --listen tcp://127.0.0.1:7000\n");
         return 64;
     }
-    std::signal(SIGPIPE, SIG_IGN);
     rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
+    ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    at.sin_port = htons(static_cast<std::uint16_t>(std::atoi(argv[1])));
-    if (bind(listener, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 || listen(listener, 4096) != 0) {
-        std::perror("bare_echo: listen");
+    ::setrlimit(RLIMIT_NOFILE, &files);
+    try {
+        trunkline::bench::BareEcho(static_cast<std::uint16_t>(std::atoi(port + 1))).run();
+    } catch (const std::system_error& error) {
+        std::fprintf(stderr, "bare_echo: %s\n", error.what());
         return 1;
-    }
-    const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = listener;
-    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-    std::array<epoll_event, 256> events;
-    while (true) {
-        const int n = epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-        for (int i = 0; i < n; ++i) {
-            const auto& ready = events[static_cast<std::size_t>(i)];
-            if (ready.data.fd == listener) {
-                for (int fd = 0; (fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
-                    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-                    if (clients.size() <= static_cast<std::size_t>(fd)) {
-                        clients.resize(static_cast<std::size_t>(fd) + 1);
-                    }
-                    clients[static_cast<std::size_t>(fd)].fd = fd;
-                    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-                    event.data.fd = fd;
-                    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-                }
-                continue;
-            }
-            auto& client = clients[static_cast<std::size_t>(ready.data.fd)];
-            if (client.fd < 0) {
-                continue;
-            }
-            if ((ready.events & EPOLLOUT) != 0) {
-                flush(client);
-            }
-            if ((ready.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-                on_readable(client);
-            }
-        }
     }
 }

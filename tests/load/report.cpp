@@ -87,6 +87,12 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
     for (const auto& second : report.server) {
         out["server"].push_back({{"at", second.at}, {"cores", second.cpu}, {"bytes", second.resident_bytes}});
     }
+    for (const auto& use : report.processes) {
+        out["processes"].push_back({{"pid", use.pid},
+                                    {"cpu_before_seconds", use.cpu_before_seconds},
+                                    {"cpu_seconds", use.cpu_seconds},
+                                    {"bytes_grown", use.bytes_grown}});
+    }
     for (const auto& run : report.commands) {
         out["commands"].push_back({{"at", run.at}, {"command", run.command}, {"trouble", run.trouble}});
     }

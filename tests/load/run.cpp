@@ -167,6 +167,7 @@ class Run {
     void finish() {
         report_.commands = commands_.finish();
         report_.server = server_.seconds(begin_ns_);
+        report_.processes = server_.processes();
         report_.bytes_per_client = server_.bytes_per_client();
         const auto messages = std::max(report_.result.received, report_.result.sent);
         if (const auto used = server_.measured_cpu_seconds(); used && messages > 0) {

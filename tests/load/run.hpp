@@ -16,6 +16,7 @@ namespace trunkline::load {
 struct Report {
     Result result;
     std::vector<ServerSecond> server;
+    std::vector<ProcessUse> processes;
     std::optional<double> cpu_us_per_message;  ///< of the server side, while it was measured
     std::optional<double> bytes_per_client;    ///< by which the server side has grown
     std::vector<CommandRun> commands;

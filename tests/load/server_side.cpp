@@ -62,6 +62,10 @@ std::optional<std::string> get(const Url& url) {
     return answer;
 }
 
+double growth(const Usage& from, const Usage& to) {
+    return static_cast<double>(to.resident_bytes) - static_cast<double>(from.resident_bytes);
+}
+
 }  // namespace
 
 std::optional<double> metric_value(const std::string& page, const std::string& name) {
@@ -75,13 +79,14 @@ std::optional<double> metric_value(const std::string& page, const std::string& n
 }
 
 std::optional<Usage> ServerSide::sample() const {
-    Usage usage;
+    Usage all;
     if (options_.metrics) {
         const auto page = get(*options_.metrics);
         const auto cpu = page ? metric_value(*page, "process_cpu_seconds_total") : std::nullopt;
         const auto memory = page ? metric_value(*page, "process_resident_memory_bytes") : std::nullopt;
         if (!cpu || !memory) return std::nullopt;
-        usage = {*cpu, static_cast<std::uint64_t>(*memory)};
+        all.cpu_seconds = *cpu;
+        all.resident_bytes = static_cast<std::uint64_t>(*memory);
     } else if (options_.pids.empty()) {
         return std::nullopt;
     }
@@ -89,13 +94,17 @@ std::optional<Usage> ServerSide::sample() const {
         const auto process = std::filesystem::path("/proc") / std::to_string(pid);
         const auto cpu = cpu_of(process);
         if (!cpu) return std::nullopt;
-        usage.cpu_seconds += *cpu;
         std::istringstream statm(content_of(process / "statm"));
         std::uint64_t pages = 0;
         statm >> pages >> pages;
-        usage.resident_bytes += pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        Usage one;
+        one.cpu_seconds = *cpu;
+        one.resident_bytes = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        all.cpu_seconds += one.cpu_seconds;
+        all.resident_bytes += one.resident_bytes;
+        all.processes.push_back(one);
     }
-    return usage;
+    return all;
 }
 
 bool ServerWatch::begin(std::int64_t now_ns) {
@@ -116,12 +125,18 @@ void ServerWatch::end_measuring(std::uint64_t clients) {
     if (!usage || !measured_from_) return;
     measured_cpu_seconds_ = usage->cpu_seconds - measured_from_->cpu_seconds;
     bytes_per_client_ = growth_per_client(*usage, clients);
+    for (std::size_t i = 0; i < options_.pids.size(); ++i) {
+        const Usage& before = samples_.front().usage.processes[i];
+        const Usage& from = measured_from_->processes[i];
+        const Usage& until = usage->processes[i];
+        processes_.push_back({options_.pids[i], from.cpu_seconds - before.cpu_seconds,
+                              until.cpu_seconds - from.cpu_seconds, growth(before, until)});
+    }
 }
 
 std::optional<double> ServerWatch::growth_per_client(const Usage& usage, std::uint64_t clients) const {
     if (clients == 0) return std::nullopt;
-    const auto before = static_cast<double>(samples_.front().usage.resident_bytes);
-    return (static_cast<double>(usage.resident_bytes) - before) / static_cast<double>(clients);
+    return growth(samples_.front().usage, usage) / static_cast<double>(clients);
 }
 
 std::vector<ServerSecond> ServerWatch::seconds(std::int64_t begin_ns) const {

@@ -13,6 +13,7 @@ namespace trunkline::load {
 struct Usage {
     double cpu_seconds = 0;
     std::uint64_t resident_bytes = 0;
+    std::vector<Usage> processes;  ///< the same of each --pid, in their order
 };
 
 /// Looks at the server side: the processes that --pid names, by /proc, else what --metrics says of one.
@@ -35,10 +36,18 @@ struct ServerSecond {
     std::optional<double> bytes_per_client;  ///< by which it has grown since before there were any
 };
 
+/// What one of --pid used.
+struct ProcessUse {
+    int pid = 0;
+    double cpu_before_seconds = 0;  ///< from before there were clients until it was measured
+    double cpu_seconds = 0;         ///< while it was measured
+    double bytes_grown = 0;         ///< from before there were clients to the end of measuring
+};
+
 /// The server side, looked at once a second from before there are clients.
 class ServerWatch {
   public:
-    explicit ServerWatch(const Options& options) : side_(options) {}
+    explicit ServerWatch(const Options& options) : options_(options), side_(options) {}
 
     /// The first sample. False if nothing is to be seen of it.
     bool begin(std::int64_t now_ns);
@@ -51,6 +60,8 @@ class ServerWatch {
     /// It was seen, and then no more: a process has ended.
     bool is_lost() const noexcept { return is_lost_; }
     std::optional<double> measured_cpu_seconds() const noexcept { return measured_cpu_seconds_; }
+    /// Empty if they were not seen to the end of measuring.
+    const std::vector<ProcessUse>& processes() const noexcept { return processes_; }
     /// By which it has grown from before there were clients to the end of measuring.
     std::optional<double> bytes_per_client() const noexcept { return bytes_per_client_; }
     std::vector<ServerSecond> seconds(std::int64_t begin_ns) const;
@@ -63,11 +74,13 @@ class ServerWatch {
     };
     std::optional<double> growth_per_client(const Usage& usage, std::uint64_t clients) const;
 
+    const Options& options_;
     const ServerSide side_;
     std::vector<Sample> samples_;  // the first: before there were clients
     bool is_lost_ = false;
     std::optional<Usage> measured_from_;
     std::optional<double> measured_cpu_seconds_;
+    std::vector<ProcessUse> processes_;
     std::optional<double> bytes_per_client_;
 };
 

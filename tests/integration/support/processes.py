@@ -72,25 +72,22 @@ class Process:
         found = _REPORT.search(self.log())
         return self.log()[found.start():found.start() + 6000] if found else ""
 
-    def cpu_seconds(self):
-        """User and system time of its living threads up to now, by the scheduler's own nanoseconds; where the kernel does not
-        give them, by the ticks of `stat`, which may say nothing at all about a short measurement."""
-        try:
-            total = 0
-            for task in os.listdir(f"/proc/{self.pid}/task"):
-                with open(f"/proc/{self.pid}/task/{task}/schedstat") as schedstat:
-                    total += int(schedstat.read().split()[0])
-            if total:
-                return total / 1e9
-        except FileNotFoundError:
-            pass
-        with open(f"/proc/{self.pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
 
-    def resident_bytes(self):
-        with open(f"/proc/{self.pid}/statm") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def cpu_seconds(pid):
+    """User and system time of a process's living threads up to now, by the scheduler's own nanoseconds; where the kernel does
+    not give them, by the ticks of `stat`, which may say nothing at all about a short measurement."""
+    try:
+        total = 0
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat") as schedstat:
+                total += int(schedstat.read().split()[0])
+        if total:
+            return total / 1e9
+    except FileNotFoundError:
+        pass
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def wait_until(predicate, what, seconds=15):

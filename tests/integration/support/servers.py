@@ -91,7 +91,7 @@ class Proxy(Process):
         return total
 
 
-class _Balancer(Process):
+class Balancer(Process):
     def __init__(self, name, directory, template, argv, proxies):
         self.port = free_port()
         values = {"port": self.port, "directory": directory, "name": name,
@@ -111,7 +111,7 @@ class _Balancer(Process):
         return f"ws://{host}:{self.port}{path}"
 
 
-class Nginx(_Balancer):
+class Nginx(Balancer):
     def __init__(self, directory, proxies, name="nginx"):
         super().__init__(name, directory, "nginx.conf.in", ["/usr/sbin/nginx", "-c", "CONFIG", "-e", "stderr"], proxies)
 
@@ -120,7 +120,7 @@ class Nginx(_Balancer):
         return f"        server 127.0.0.1:{proxy.port};"
 
 
-class HAProxy(_Balancer):
+class HAProxy(Balancer):
     def __init__(self, directory, proxies, name="haproxy"):
         super().__init__(name, directory, "haproxy.cfg.in", ["/usr/sbin/haproxy", "-db", "-f", "CONFIG"], proxies)
 

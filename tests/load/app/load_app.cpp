@@ -9,6 +9,7 @@
 #include <string>
 #include <trunkline/app_server.hpp>
 
+#include "tests/load/app/query.hpp"
 #include "tests/load/ledger.hpp"
 #include "tests/load/profile.hpp"
 #include "tests/load/stamp.hpp"
@@ -16,27 +17,13 @@
 namespace {
 
 using namespace trunkline;
+using load::number_of;
 using load::Stamp;
+using load::value_of;
 
 std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
         .count();
-}
-
-std::string_view value_of(std::string_view query, std::string_view name) {
-    while (!query.empty()) {
-        const auto part = query.substr(0, query.find('&'));
-        query.remove_prefix(std::min(part.size() + 1, query.size()));
-        if (part.size() > name.size() && part.starts_with(name) && part[name.size()] == '=') {
-            return part.substr(name.size() + 1);
-        }
-    }
-    return {};
-}
-
-std::int64_t number_of(std::string_view query, std::string_view name, std::int64_t otherwise) {
-    const std::string text(value_of(query, name));
-    return text.empty() ? otherwise : std::strtoll(text.c_str(), nullptr, 10);
 }
 
 enum class Role { echo, shared_echo, member, peer, control };

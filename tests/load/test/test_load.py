@@ -235,7 +235,9 @@ class Profiles(unittest.TestCase):
                 if profile not in ("connect", "idle"):
                     self.assertGreater(report["ledger"]["expected"], 100, text)
                     self.assertEqual(report["ledger"]["expected"], report["ledger"]["received"])
-                    self.assertIn("cpu_us_per_message", report)
+                    used = sum(process["cpu_seconds"] for process in report["processes"])
+                    messages = max(report["sent"], report["received"])
+                    self.assertAlmostEqual(report["cpu_us_per_message"], used * 1e6 / messages)
                     self.assertGreater(len(outputs["csv"].read_text().splitlines()), 1)
                 page = outputs["html"].read_text()
                 self.assertIn(profile, page)
