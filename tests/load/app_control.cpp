@@ -37,15 +37,18 @@ struct AppControl::Connection final : SocketOwner {
         const auto until = std::chrono::steady_clock::now() + kPatience;
         while (!done()) {
             if (socket.state() == SocketState::closed || std::chrono::steady_clock::now() > until) return false;
-            const bool writes = socket.state() == SocketState::connecting || socket.waiting_bytes() != 0;
-            pollfd fd{socket.fd(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0};
-            ::poll(&fd, 1, 50);
-            const auto is = [&](short bit) { return (fd.revents & bit) != 0; };
-            socket.on_events((is(POLLIN) ? EPOLLIN : 0u) | (is(POLLOUT) ? EPOLLOUT : 0u) |
-                                 (is(POLLHUP) ? EPOLLHUP : 0u) | (is(POLLERR) ? EPOLLERR : 0u),
-                             head, *this);
+            serve(head, 50);
         }
         return true;
+    }
+    void serve(const std::string& head, int milliseconds) {
+        const bool writes = socket.state() == SocketState::connecting || socket.waiting_bytes() != 0;
+        pollfd fd{socket.fd(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0};
+        ::poll(&fd, 1, milliseconds);
+        const auto is = [&](short bit) { return (fd.revents & bit) != 0; };
+        socket.on_events((is(POLLIN) ? EPOLLIN : 0u) | (is(POLLOUT) ? EPOLLOUT : 0u) | (is(POLLHUP) ? EPOLLHUP : 0u) |
+                             (is(POLLERR) ? EPOLLERR : 0u),
+                         head, *this);
     }
 
     ClientSocket socket;
@@ -75,6 +78,8 @@ AppControl::AppControl(const Options& options) : options_(options), connection_(
 AppControl::~AppControl() { connection_->socket.close(); }
 
 void AppControl::begin_ticks() { connection_->socket.send(to_text({'b', options_.run, 0, 0, 0}), *connection_); }
+
+void AppControl::look() { connection_->serve({}, 0); }
 
 std::optional<SendLog> AppControl::end_ticks() {
     connection_->socket.send(to_text({'s', options_.run, 0, 0, 0}), *connection_);

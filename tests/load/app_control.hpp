@@ -17,6 +17,8 @@ class AppControl {
     ~AppControl();
 
     void begin_ticks();
+    /// Answers what came meanwhile, such as a proxy's pings: to be called every few seconds.
+    void look();
     /// When each tick was sent; nothing if the app server does not say it, being gone.
     std::optional<SendLog> end_ticks();
 

@@ -2,8 +2,11 @@
 
 #include "tests/load/number.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace trunkline::load {
@@ -50,6 +53,7 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
              {"clients", r.clients},
              {"connected", r.connected},
              {"seconds", r.measured_seconds},
+             {"warm_up", static_cast<double>(options.warm_up.count()) * 1e-9},
              {"sent", r.sent},
              {"received", r.received},
              {"rate", report.measure("rate")},
@@ -69,6 +73,8 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
              {"closed", r.closed.total()},
              {"refused", r.not_connected.total()},
              {"own_cpu", r.own_cpu},
+             {"own_connect_cpu", r.own_connect_cpu},
+             {"own_lag", to_json(r.busy)},
              {"complaints", report.complaints},
              {"remarks", report.remarks}};
     if (options.profile == ProfileKind::connect) {
@@ -85,7 +91,9 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
                                      {"max_us", us(second.latency.max())}});
     }
     for (const auto& second : report.server) {
-        out["server"].push_back({{"at", second.at}, {"cores", second.cpu}, {"bytes", second.resident_bytes}});
+        json one{{"at", second.at}, {"cores", second.cpu}, {"bytes", second.resident_bytes}};
+        if (second.bytes_per_client) one["bytes_per_client"] = *second.bytes_per_client;
+        out["server"].push_back(std::move(one));
     }
     for (const auto& use : report.processes) {
         out["processes"].push_back({{"pid", use.pid},
@@ -134,6 +142,9 @@ std::string summary(const Options& options, const Report& report) {
     if (report.cpu_us_per_message)
         out += line("  %-22s%.2f us of CPU per message", "server side", *report.cpu_us_per_message);
     if (report.bytes_per_client) out += line("  %-22s%.0f bytes per client", "server side", *report.bytes_per_client);
+    out += line("  %-22s%.0f %% of a core, its busiest thread", "load tester",
+                100 * std::max(r.own_cpu, r.own_connect_cpu));
+    if (r.busy.count() != 0) out += row("  its loop's lag", percentiles(r.busy));
     for (const auto& run : report.commands) out += line("  at %.1f s: %s", run.at, run.command.c_str());
     for (const auto& remark : report.remarks) out += "note: " + remark + "\n";
     for (const auto& complaint : report.complaints) out += "FAILED: " + complaint + "\n";
@@ -150,18 +161,22 @@ std::string to_json_with_histogram(const Options& options, const Report& report)
 
 std::string to_csv(const Report& report) {
     std::string out = "second,sent,received,p50_us,p99_us,max_us,server_cores,server_bytes\n";
-    for (std::size_t i = 0; i < report.result.seconds.size(); ++i) {
-        const Second& s = report.result.seconds[i];
-        out += line("%zu,%llu,%llu,%.1f,%.1f,%.1f,", i, static_cast<unsigned long long>(s.sent),
+    std::map<long, const ServerSecond*> server;  // by the second that it ended
+    for (const auto& second : report.server) server[std::lround(second.at)] = &second;
+    const auto& seconds = report.result.seconds;
+    const long end = std::max<long>(static_cast<long>(seconds.size()), server.empty() ? 0 : server.rbegin()->first);
+    for (long i = 0; i < end; ++i) {
+        static const Second kNothing;
+        const Second& s =
+            static_cast<std::size_t>(i) < seconds.size() ? seconds[static_cast<std::size_t>(i)] : kNothing;
+        const auto side = server.find(i + 1);
+        const std::string rest =
+            side == server.end()
+                ? line(",")
+                : line("%.3f,%llu", side->second->cpu, static_cast<unsigned long long>(side->second->resident_bytes));
+        out += line("%ld,%llu,%llu,%.1f,%.1f,%.1f,%s", i, static_cast<unsigned long long>(s.sent),
                     static_cast<unsigned long long>(s.received), us(s.latency.percentile(0.5)),
-                    us(s.latency.percentile(0.99)), us(s.latency.max()));
-        out.pop_back();
-        if (i < report.server.size()) {
-            out += line("%.3f,%llu", report.server[i].cpu,
-                        static_cast<unsigned long long>(report.server[i].resident_bytes));
-        } else {
-            out += ",\n";
-        }
+                    us(s.latency.percentile(0.99)), us(s.latency.max()), rest.substr(0, rest.size() - 1).c_str());
     }
     return out;
 }

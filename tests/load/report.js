@@ -15,7 +15,7 @@ $("p", body, data.complaints.length ? "Not as expected" : "Everything that was s
   data.complaints.length ? "bad" : "good");
 for (const text of data.complaints) $("div", body, text, "bad");
 for (const text of data.remarks) $("div", body, text, "note");
-const table = $("table", $("p", body));
+const table = $("table", body);
 const row = (name, value) => { const r = $("tr", table); $("th", r, name); $("td", r, value); };
 row("clients", n(data.connected) + " of " + n(data.clients) + " connected in " + data.connect_seconds.toFixed(2) + " s");
 if (data.connect.count) row("connect", spread(data.connect));
@@ -29,46 +29,61 @@ if (l.expected) row("ledger", `${n(l.received)} of ${n(l.expected)} came: ${n(l.
   `${n(l.out_of_order)} out of order, ${n(l.misdelivered)} misdelivered, ${n(l.stranded)} clients stranded, ${n(l.uncertain)} uncertain`);
 if (data.cpu_us_per_message !== undefined) row("server side", data.cpu_us_per_message.toFixed(2) + " µs of CPU per message");
 if (data.bytes_per_client !== undefined) row("server side", n(data.bytes_per_client) + " bytes per client");
-row("load tester", (100 * data.own_cpu).toFixed(0) + " % of a core, the busiest thread");
+const own = Math.max(data.own_cpu, data.own_connect_cpu);
+row("load tester", (100 * own).toFixed(0) + " % of a core, its busiest thread; its loop's lag " + spread(data.own_lag));
+
+const commands = data.commands || [];
+for (const c of commands) row(`at ${c.at.toFixed(1)} s`, c.command + (c.trouble ? ` (${c.trouble})` : ""));
 
 if (typeof uPlot !== "undefined") {
+  const blue = "#1a66c2", orange = "#d98200", red = "#b3261e", green = "#0a7d32", violet = "#6b3fa0", grey = "#888";
   const grid = $("div", body, undefined, "grid");
-  const events = data.events || [];
-  const marks = { hooks: { draw: u => {
-    u.ctx.save(); u.ctx.strokeStyle = "#b3261e"; u.ctx.setLineDash([4, 4]);
-    for (const e of events) {
-      const x = u.valToPos(e.at, "x", true);
-      u.ctx.beginPath(); u.ctx.moveTo(x, u.bbox.top); u.ctx.lineTo(x, u.bbox.top + u.bbox.height); u.ctx.stroke();
+  // What --at did, and what was warm-up, in every chart over time.
+  const marks = u => {
+    const { ctx, bbox } = u;
+    const at = x => Math.min(bbox.left + bbox.width, Math.max(bbox.left, u.valToPos(x, "x", true)));
+    ctx.save();
+    ctx.fillStyle = "#8881";
+    ctx.fillRect(bbox.left, bbox.top, at(data.warm_up) - bbox.left, bbox.height);
+    ctx.strokeStyle = red;
+    ctx.setLineDash([4, 4]);
+    for (const c of commands) {
+      ctx.beginPath(); ctx.moveTo(at(c.at), bbox.top); ctx.lineTo(at(c.at), bbox.top + bbox.height); ctx.stroke();
     }
-    u.ctx.restore();
-  } } };
-  const chart = (title, series, values, options = {}) => {
+    ctx.restore();
+  };
+  const line = (label, stroke, show) => ({ label, stroke, width: 1.5, points: { size: 4 }, value: (_, v) => v == null ? "–" : show(v) });
+  const chart = (title, series, values, { show, x, log, y } = {}) => {
     const cell = $("div", grid);
     $("h2", cell, title);
-    const width = cell.clientWidth || 460;
-    new uPlot({ width, height: 240, plugins: options.x ? [] : [marks], scales: { x: options.x || { time: false }, y: options.y || {} },
-      axes: [{ label: options.label || "seconds" }, { size: 70, values: options.values }],
-      series: [{ label: options.label || "second" }, ...series] }, values, cell);
+    return new uPlot({
+      width: cell.clientWidth, height: 240, cursor: { y: false }, hooks: { drawClear: x ? [] : [marks] },
+      scales: { x: x ? { time: false, distr: 3 } : { time: false }, y: log ? { distr: 3 } : { range: (u, low, high) => [0, (high || 1) * 1.1] } },
+      axes: [x ? { values: (u, ticks) => ticks.map(t => t == null ? "" : time(t)) } : { values: (u, ticks) => ticks.map(t => t + " s") },
+        { size: 76, values: (u, ticks) => ticks.map(t => t == null ? "" : show(t)) }],
+      series: [{ label: x || "second", value: (_, v) => v == null ? "–" : x ? time(v) : v.toFixed(1) }, ...series],
+    }, values, cell);
   };
-  const seconds = data.per_second || [];
+  const seconds = data.per_second || [], server = data.server || [], histogram = data.histogram || [];
   const at = seconds.map((_, i) => i);
-  const pick = name => seconds.map(s => s[name] || null);
+  const latency = name => seconds.map(s => s.received ? s[name] : null);
   if (seconds.length) {
-    chart("Messages per second", [{ label: "sent", stroke: "#888" }, { label: "received", stroke: "#1a66c2", width: 2 }],
-      [at, seconds.map(s => s.sent), seconds.map(s => s.received)]);
-    chart("Latency", [{ label: "p50", stroke: "#1a66c2", width: 2 }, { label: "p99", stroke: "#d98200", width: 2 }, { label: "max", stroke: "#b3261e" }],
-      [at, pick("p50_us"), pick("p99_us"), pick("max_us")],
-      { y: { distr: 3 }, values: (u, ticks) => ticks.map(t => t ? time(t) : "") });
+    chart("Messages a second", [line("sent", grey, n), line("received", blue, n)],
+      [at, seconds.map(s => s.sent), seconds.map(s => s.received)], { show: n });
+    chart("Latency", [line("p50", blue, time), line("p99", orange, time), line("max", red, time)],
+      [at, latency("p50_us"), latency("p99_us"), latency("max_us")], { show: time, log: true });
   }
-  const h = data.histogram || [];
-  if (h.length) chart("How often which latency", [{ label: "messages", stroke: "#1a66c2", fill: "#1a66c244" }],
-    [h.map(b => b[0]), h.map(b => b[1])], { x: { time: false, distr: 3 }, label: "µs" });
-  const server = data.server || [];
+  if (histogram.length) {
+    chart("Messages by their latency", [{ ...line("messages", blue, n), fill: blue + "44", points: { show: false }, paths: uPlot.paths.bars({ size: [1, Infinity], align: -1 }) }],
+      [histogram.map(b => b[0]), histogram.map(b => b[1])], { show: n, x: "latency" });
+  }
   if (server.length) {
-    chart("Server side: cores", [{ label: "cores", stroke: "#0a7d32", width: 2 }], [server.map(s => s.at), server.map(s => s.cores)]);
-    chart("Server side: memory", [{ label: "MiB", stroke: "#6b3fa0", width: 2 }], [server.map(s => s.at), server.map(s => s.bytes / 1048576)]);
+    const when = server.map(s => s.at), decimals = digits => x => x.toFixed(digits);
+    chart("Server side: CPU, cores", [line("cores", green, decimals(2))], [when, server.map(s => s.cores)], { show: decimals(2) });
+    chart("Server side: memory, MiB", [line("MiB", violet, decimals(1))], [when, server.map(s => s.bytes / 1048576)], { show: decimals(1) });
+    chart("Server side: memory, bytes per client", [line("bytes", violet, n)],
+      [when, server.map(s => s.bytes_per_client ?? null)], { show: n });
   }
-  for (const e of events) $("div", body, `at ${e.at.toFixed(1)} s: ${e.command}`);
 } else {
   $("p", body, "Without charts: their library was not there when this program was built (npm ci --prefix tests/load).", "note");
 }

@@ -85,6 +85,7 @@ void Result::merge(const Result& other) {
     reconnect_seconds = std::max(reconnect_seconds, other.reconnect_seconds);
     measured_seconds = std::max(measured_seconds, other.measured_seconds);
     own_cpu = std::max(own_cpu, other.own_cpu);
+    own_connect_cpu = std::max(own_connect_cpu, other.own_connect_cpu);
 }
 
 std::string serialize(const Result& result) {
@@ -105,8 +106,8 @@ std::string serialize(const Result& result) {
          {result.clients, result.connected, result.sent, result.received, result.unreadable, result.slow_closed}) {
         writer.put(number);
     }
-    for (const auto number :
-         {result.connect_seconds, result.reconnect_seconds, result.measured_seconds, result.own_cpu}) {
+    for (const auto number : {result.connect_seconds, result.reconnect_seconds, result.measured_seconds, result.own_cpu,
+                              result.own_connect_cpu}) {
         writer.put(number);
     }
     return writer.take();
@@ -129,8 +130,8 @@ Result deserialize(std::string_view bytes) {
                          &result.slow_closed}) {
         *number = reader.get<std::uint64_t>();
     }
-    for (auto* number :
-         {&result.connect_seconds, &result.reconnect_seconds, &result.measured_seconds, &result.own_cpu}) {
+    for (auto* number : {&result.connect_seconds, &result.reconnect_seconds, &result.measured_seconds, &result.own_cpu,
+                         &result.own_connect_cpu}) {
         *number = reader.get<double>();
     }
     return result;

@@ -49,7 +49,8 @@ struct Result {
     double connect_seconds = 0;     ///< until the last client was connected
     double reconnect_seconds = 0;
     double measured_seconds = 0;
-    double own_cpu = 0;  ///< of the busiest thread, share of one core while it was measured
+    double own_cpu = 0;          ///< of the busiest thread, share of one core while it was measured
+    double own_connect_cpu = 0;  ///< the same while clients connected
 
     void merge(const Result& other);
 };

@@ -62,6 +62,7 @@ Worker::Worker(const Options& options, const Profile& profile, Shared& shared, s
 
 void Worker::run() {
     connect_began_ns_ = now_ns();
+    connect_cpu_ns_ = thread_cpu_ns();
     std::int64_t cpu_from = 0;
     std::int64_t wall_from = 0;
     while (true) {
@@ -125,6 +126,7 @@ void Worker::on_phase(Phase phase, std::int64_t now) {
         next_to_connect_ = 0;
         is_back_ = true;
         connect_began_ns_ = now;
+        connect_cpu_ns_ = thread_cpu_ns();
         handshakes_at_most_ = to_connect_.size();
     }
 }
@@ -209,8 +211,9 @@ void Worker::ready(Client& client, std::int64_t now) {
     client.reads = profile_.reads(client);
     --handshakes_;
     shared_.connected.fetch_add(1, std::memory_order_relaxed);
-    const double seconds = static_cast<double>(now - connect_began_ns_) / 1e9;
-    (is_back_ ? result_.reconnect_seconds : result_.connect_seconds) = seconds;
+    const auto took = static_cast<double>(now - connect_began_ns_);
+    (is_back_ ? result_.reconnect_seconds : result_.connect_seconds) = took / 1e9;
+    result_.own_connect_cpu = static_cast<double>(thread_cpu_ns() - connect_cpu_ns_) / took;
     if (!is_back_) ++result_.connected;
     if (phase_ == Phase::running && !is_back_) profile_.begin(client, now);
 }

@@ -112,6 +112,7 @@ class Worker {
     std::size_t handshakes_ = 0;
     std::size_t handshakes_at_most_ = 1;
     std::int64_t connect_began_ns_ = 0;
+    std::int64_t connect_cpu_ns_ = 0;  // of this thread, by then
     Phase phase_ = Phase::connecting;
     bool is_settled_ = false;
     std::int64_t looked_ns_ = 0;

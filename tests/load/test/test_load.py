@@ -198,6 +198,8 @@ class Profiles(unittest.TestCase):
             port, admin = free_port(), free_port()
             config = directory / f"proxy-{i}.yaml"
             config.write_text(to_yaml({
+                # Each run is longer than this: whoever does not answer pings is closed in the middle of it.
+                "timeouts": {"ping": "300ms", "pong": "300ms"},
                 "workers": 1, "drain_timeout": "100ms", "proxy_id": f"proxy-{i}", "listeners": [{"address": f"127.0.0.1:{port}"}],
                 "upstreams": {"app": {"app_servers": [address]}}, "routes": [{"path": "/*", "upstream": "app"}],
                 "admin": {"address": f"127.0.0.1:{admin}"}, "log": {"level": "warn"}}) + "\n")

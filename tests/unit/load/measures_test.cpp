@@ -112,6 +112,7 @@ TEST_CASE("result: a shard's is the same on the other side of a pipe", "[load][r
     result.connected = 10;
     result.received = 77;
     result.own_cpu = 0.5;
+    result.own_connect_cpu = 0.25;
     result.seconds.resize(3);
     result.seconds[1].sent = 5;
     for (const std::int64_t value : std::initializer_list<std::int64_t>{1, 100, 1'000'000, 1'000'001, 5'000'000'000}) {
@@ -125,6 +126,7 @@ TEST_CASE("result: a shard's is the same on the other side of a pipe", "[load][r
     CHECK(copy.connected == 10);
     CHECK(copy.received == 77);
     CHECK(copy.own_cpu == 0.5);
+    CHECK(copy.own_connect_cpu == 0.25);
     CHECK(copy.seconds.at(1).sent == 5);
     CHECK(copy.closed.total() == 3);
     CHECK(copy.latency.count() == 5);
