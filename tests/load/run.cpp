@@ -170,6 +170,11 @@ class Run {
         report_.server = server_.seconds(begin_ns_);
         report_.processes = server_.processes();
         report_.bytes_per_client = server_.bytes_per_client();
+        if (report_.bytes_per_client.value_or(1) <= 0) {
+            report_.bytes_per_client.reset();
+            report_.remarks.push_back(
+                "the server side's memory has not grown: it had clients before, and kept their memory for these");
+        }
         const auto messages = std::max(report_.result.received, report_.result.sent);
         if (const auto used = server_.measured_cpu_seconds(); used && messages > 0) {
             report_.cpu_us_per_message = *used * 1e6 / static_cast<double>(messages);
