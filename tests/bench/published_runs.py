@@ -18,7 +18,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PUBLISHED_SECONDS = 300
@@ -47,13 +46,6 @@ SMOKE = [
 ]
 
 
-def machine_cpu_seconds():
-    """What the machine has spent on anything at all since it was started."""
-    with open("/proc/stat") as stat:
-        user, nice, system = map(int, stat.readline().split()[1:4])
-    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
-
-
 def run(shape, seconds, directory):
     """The report of trunkline-load, and the command."""
     app = AppServer("app", directory, f"unix://{directory}/app.sock", "trunkline-load-app")
@@ -67,15 +59,12 @@ def run(shape, seconds, directory):
         command += ["--shards", str(shape.shards)] if shape.shards > 1 else []
         path = directory / "report.json"
         here = ["--pid", ",".join(str(p.pid) for p in [app, *proxies]), "--json", path, *(p.url() for p in proxies)]
-        cpu, began = machine_cpu_seconds(), time.monotonic()
         done = subprocess.run([BIN / command[0], *command[1:], *map(str, here)], capture_output=True, text=True,
                               timeout=seconds * 2 + 120)
         if not path.exists():
             raise SystemExit(f"{' '.join(command)} could not run:\n{done.stderr}")
         print(done.stdout, flush=True)
-        report = json.loads(path.read_text())
-        report["machine_busy"] = (machine_cpu_seconds() - cpu) / (time.monotonic() - began) / os.cpu_count()
-        return report, " ".join(command)
+        return json.loads(path.read_text()), " ".join(command)
     finally:
         for process in reversed([app, *proxies]):
             process.stop()
@@ -87,7 +76,7 @@ def row(shape, report):
     cores = report["cpu_us_per_message"] * report["rate"] / 1e6
     milliseconds = " / ".join(f"{latency[k] / 1000:.1f}" for k in ("p50_us", "p99_us", "max_us"))
     return (f"| {shape.name} | {shape.proxies} × {shape.clients() // shape.proxies:,} | {ledger['expected']:,} | {ledger['missing']:,} | "
-            f"{wrong} | {report['rate']:,.0f} | {milliseconds} | {100 * cores:.1f} % | {100 * report['machine_busy']:.0f} % |")
+            f"{wrong} | {report['rate']:,.0f} | {milliseconds} | {100 * cores:.1f} % |")
 
 
 def write_document(lines):
@@ -102,6 +91,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--bin", type=pathlib.Path, help="directory of the programs; without it build/release is built")
 parser.add_argument("--seconds", type=float, default=PUBLISHED_SECONDS)
 parser.add_argument("--smoke", action="store_true", help="a moment of everything")
+parser.add_argument("--only", default="", help="those with this in their name; writes nothing")
 options = parser.parse_args()
 if not options.bin:
     programs = ["trunkline", "trunkline-load", "trunkline-load-app"]
@@ -118,10 +108,12 @@ commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], cap
 table = [
     f"{datetime.date.today()}, commit {commit}, Linux {platform.release()}, {os.cpu_count()} cores, {SECONDS:g} s each.", "",
     "| run | proxies × clients | deliveries expected | missing | doubled, out of order, misdelivered, stranded | per second | "
-    "latency p50 / p99 / max, ms | proxies and app server, of one core | busy, of the whole machine |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    "latency p50 / p99 / max, ms | CPU of proxies and app server, of one core |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |"]
 commands, complaints = [], []
 for shape_ in SMOKE if options.smoke else RUNS:
+    if options.only not in shape_.name:
+        continue
     with tempfile.TemporaryDirectory(prefix="trunkline-published-") as directory_:
         report_, command_ = run(shape_, SECONDS, pathlib.Path(directory_))
     table.append(row(shape_, report_))
@@ -131,5 +123,5 @@ table += ["", "```sh", *commands, "```"]
 print("\n".join(table))
 if complaints:
     sys.exit("\n".join(complaints))
-if not options.smoke and SECONDS == PUBLISHED_SECONDS:
+if not options.smoke and not options.only and SECONDS == PUBLISHED_SECONDS:
     write_document(table)

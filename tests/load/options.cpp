@@ -174,7 +174,7 @@ Parsed parse_command_line(int argc, const char* const* argv) {
     app.add_option("--workers", options.workers, "Threads [one per core]")->option_text("N")->check(CLI::Range(1, 256));
     app.add_option("--shards", options.shards, "Processes, for more clients than one has file descriptors [1]")
         ->option_text("N")
-        ->check(CLI::Range(1, 64));
+        ->check(CLI::Range(1u, Options::kMaxShards));
     group(app, "Clients");
 
     app.add_option("-d,--duration", duration_into(options.duration), "How long it is measured [10s]")

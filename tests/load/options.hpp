@@ -40,6 +40,8 @@ struct Event {
 
 /// What the command line says, checked. Times are those of the steady clock.
 struct Options {
+    static constexpr unsigned kMaxShards = 64;
+
     ProfileKind profile = ProfileKind::echo;
     std::vector<Url> urls;  ///< at least one; clients take them in turn
     std::size_t clients = 100;

@@ -32,10 +32,15 @@ void check_descriptors(const Options& options) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
     const std::size_t needed = options.clients / options.shards + 1 + kSpareDescriptors;
     if (needed <= limit.rlim_cur) return;
-    const auto shards = options.clients / (limit.rlim_cur - kSpareDescriptors - 1) + 1;
-    throw CannotRun(std::to_string(options.clients) + " clients need " + std::to_string(needed) +
-                    " file descriptors in one process and the limit is " + std::to_string(limit.rlim_cur) +
-                    ": raise it (ulimit -Hn) or spread them with --shards " + std::to_string(shards));
+    std::string text = std::to_string(options.clients) + " clients need " + std::to_string(needed) +
+                       " file descriptors in one process and the limit is " + std::to_string(limit.rlim_cur) +
+                       ": raise it (ulimit -Hn)";
+    for (unsigned shards = options.shards + 1; shards <= Options::kMaxShards; ++shards) {
+        if (options.clients / shards + 1 + kSpareDescriptors > limit.rlim_cur) continue;
+        text += " or spread them with --shards " + std::to_string(shards);
+        break;
+    }
+    throw CannotRun(text);
 }
 
 class Run {

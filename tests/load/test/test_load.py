@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,12 +13,11 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "integration"))
 sys.dont_write_bytecode = True
-from support.processes import Process, wait_until  # noqa: E402
+from support.environment import BIN  # noqa: E402
 from support.ports import free_port  # noqa: E402
-from support.servers import _accepts  # noqa: E402
-from support.yaml_text import to_yaml  # noqa: E402
+from support.processes import wait_until  # noqa: E402
+from support.servers import AppServer, Proxy  # noqa: E402
 
-BIN = pathlib.Path(os.environ["TRUNKLINE_BIN"])
 PROFILES = {
     "echo": [], "shared-echo": [], "broadcast": ["-i", "20ms"], "chat": ["-i", "10ms", "--rooms", "4"], "fanout": [],
     "client-to-client": ["-i", "20ms"], "slow-reader": ["-i", "5ms", "-s", "16000", "--slow", "2"], "connect": [],
@@ -179,44 +177,30 @@ class Lies(unittest.TestCase):
             self.assertIn("trunkline-load: ", text)
 
     def test_too_few_descriptors(self):
-        command = f"ulimit -n 200; exec {BIN}/trunkline-load echo ws://127.0.0.1:1/ -c 1000"
-        result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=20)
-        self.assertEqual(result.returncode, 3)
-        self.assertIn("--shards", result.stderr)
+        for limit, advice in ((200, "raise it (ulimit -Hn) or spread them with --shards 11\n"), (90, "raise it (ulimit -Hn)\n")):
+            command = f"ulimit -n {limit}; exec {BIN}/trunkline-load echo ws://127.0.0.1:1/ -c 1000"
+            result = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=20)
+            self.assertEqual(result.returncode, 3)
+            self.assertIn(advice, result.stderr)
 
 
 class Profiles(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory(prefix="trunkline-load-")
-        directory = pathlib.Path(cls.temporary.name)
-        address = f"unix://{directory}/app.sock"
-        cls.processes = [Process("app", [BIN / "trunkline-load-app", "--listen", address], directory)]
-        wait_until(lambda: _accepts(address), "the app server listens")
-        cls.urls, cls.admins = [], []
-        for i in range(2):
-            port, admin = free_port(), free_port()
-            config = directory / f"proxy-{i}.yaml"
-            config.write_text(to_yaml({
-                # Each run is longer than this: whoever does not answer pings is closed in the middle of it.
-                "timeouts": {"ping": "300ms", "pong": "300ms"},
-                "workers": 1, "drain_timeout": "100ms", "proxy_id": f"proxy-{i}", "listeners": [{"address": f"127.0.0.1:{port}"}],
-                "upstreams": {"app": {"app_servers": [address]}}, "routes": [{"path": "/*", "upstream": "app"}],
-                "admin": {"address": f"127.0.0.1:{admin}"}, "log": {"level": "warn"}}) + "\n")
-            proxy = Process(f"proxy-{i}", [BIN / "trunkline", "run", "--config", config], directory)
-            cls.processes.append(proxy)
-            cls.urls.append(f"ws://127.0.0.1:{port}/")
-            cls.admins.append(admin)
-            wait_until(lambda: cls.is_ready(admin), "the proxy is ready")
+        cls.directory = pathlib.Path(cls.temporary.name)
+        cls.app = AppServer("app", cls.directory, f"unix://{cls.directory}/app.sock", "trunkline-load-app")
+        cls.proxies = [cls.start_proxy(f"proxy-{i}") for i in range(2)]
+        cls.processes = [cls.app, *cls.proxies]
+        cls.urls = [proxy.url() for proxy in cls.proxies]
 
-    @staticmethod
-    def is_ready(admin):
-        try:
-            with socket.create_connection(("127.0.0.1", admin), 2) as connection:
-                connection.sendall(b"GET /readyz HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
-                return b" 200 " in connection.recv(4096)
-        except OSError:
-            return False
+    @classmethod
+    def start_proxy(cls, name):
+        return Proxy(name, cls.directory, {
+            # Each run is longer than this: whoever does not answer pings is closed in the middle of it.
+            "timeouts": {"ping": "300ms", "pong": "300ms"}, "workers": 1, "drain_timeout": "100ms",
+            "upstreams": {"app": {"app_servers": [cls.app.address]}}, "routes": [{"path": "/*", "upstream": "app"}],
+            "log": {"level": "warn"}}).wait_until_ready()
 
     @classmethod
     def tearDownClass(cls):
@@ -259,20 +243,14 @@ class Profiles(unittest.TestCase):
     def test_the_server_side_by_its_metrics(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "report.json"
-            code, text = load("echo", self.urls[0], "-c", 10, "-d", "1s", "--metrics", f"http://127.0.0.1:{self.admins[0]}/metrics",
+            code, text = load("echo", self.urls[0], "-c", 10, "-d", "1s", "--metrics", f"http://127.0.0.1:{self.proxies[0].admin_port}/metrics",
                               "--json", path)
             self.assertEqual(code, 0, text)
             self.assertGreater(json.loads(path.read_text())["cpu_us_per_message"], 0)
 
     def test_a_killed_proxy_is_seen(self):
-        directory = pathlib.Path(self.temporary.name)
-        port = free_port()
-        config = directory / "victim.yaml"
-        config.write_text((directory / "proxy-0.yaml").read_text().replace(self.urls[0][5:-1], f"127.0.0.1:{port}")
-                          .replace("proxy-0", "victim").replace(str(self.admins[0]), str(free_port())))
-        victim = Process("victim", [BIN / "trunkline", "run", "--config", config], directory)
-        wait_until(lambda: _accepts(f"tcp://127.0.0.1:{port}"), "the victim listens")
-        code, text = load("echo", self.urls[0], f"ws://127.0.0.1:{port}/", "-c", 20, "-d", "1s", "--settle", "1s",
+        victim = self.start_proxy("victim")
+        code, text = load("echo", self.urls[0], victim.url(), "-c", 20, "-d", "1s", "--settle", "1s",
                           "--at", f"1500ms kill -9 {victim.pid}")
         victim.kill()
         self.assertEqual(code, 1, text)
