@@ -62,7 +62,11 @@ def rate(cell):
 
 
 def finish(figure, path):
-    figure.tight_layout()
+    """One legend for all panels, above them; bars that carry their names have none."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.92 if handles else 1))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -78,7 +82,6 @@ def draw_cpu(cells, saved, path):
         categories(axis, group, clients, "clients")
         axis.set_ylim(bottom=0)
     axes[0].set_ylabel("µs of CPU per message")
-    axes[0].legend(frameon=False)
     finish(figure, path)
 
 
@@ -94,7 +97,6 @@ def draw_latency(cells, saved, path):
         axis.yaxis.set_major_formatter("{x:g}")
         categories(axis, group, clients, "clients")
     axes[0].set_ylabel("ms")
-    axes[0].legend(frameon=False, fontsize=8, ncols=3)
     finish(figure, path)
 
 
@@ -111,7 +113,6 @@ def draw_fan_out(cells, saved, path):
     lateness.set_ylabel("p99, ms")
     lateness.set_yscale("log")
     lateness.yaxis.set_major_formatter("{x:g}")
-    shares.legend(frameon=False)
     finish(figure, path)
 
 

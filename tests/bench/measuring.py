@@ -8,10 +8,14 @@ import tempfile
 import time
 
 from support.environment import BIN
+from support.processes import cpu_seconds
 
 # Cores that others may use meanwhile before a measurement counts as disturbed: what an idle machine's own chores take.
 QUIET_CORES = 0.1
 ATTEMPTS = 3
+# Threads of the kernel that take over from the processes what is left to do for their packets.
+SOFT_INTERRUPTS = [comm.parent.name for comm in pathlib.Path("/proc").glob("[0-9]*/comm")
+                   if comm.read_text().startswith("ksoftirqd/")]
 
 
 def measure(cell, front_kind, seconds, at_most=ATTEMPTS):
@@ -53,7 +57,7 @@ def load(front, directory, arguments):
 
 class Others:
     """How many cores others kept busy since it was made: what the machine was busy with that was neither the front, nor
-    the load tester, nor we; and what the host took from it (steal)."""
+    the load tester, nor we, nor the kernel's carrying of packets; and what the host took from it (steal)."""
 
     def __init__(self, front):
         self._front = front
@@ -62,7 +66,7 @@ class Others:
     def _now(self):
         user, nice, system, _, _, irq, softirq, steal = map(int, pathlib.Path("/proc/stat").read_text().split()[1:9])
         ticks = os.sysconf("SC_CLK_TCK")
-        ours = self._front.cpu_seconds()
+        ours = self._front.cpu_seconds() + sum(map(cpu_seconds, SOFT_INTERRUPTS))
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
             usage = resource.getrusage(who)
             ours += usage.ru_utime + usage.ru_stime

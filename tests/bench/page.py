@@ -148,17 +148,17 @@ def lines_of(rows, saved):
 
 
 def not_ahead(rows, saved):
-    lines = []
-    for row in rows:
-        ours = values(saved, row, OURS)
-        for rival in RIVALS:
-            theirs = values(saved, row, rival)
-            where = standing(row.metric, ours, theirs)
-            if where != "ahead":
-                why = "" if where == "behind" else ": the spreads overlap"
-                lines.append(f"- {row.label}: {where}{' of' if where != 'behind' else ''} {rival}, "
-                             f"{row.metric.spread(ours)} against {row.metric.spread(theirs)}{why}")
-    return "\n".join(lines) or "In none of these tables: no round of it was as bad as the best of the others."
+    """Each figure that is not clearly better, under the rival's name; the tables below have the spreads."""
+    parts = []
+    for rival in RIVALS:
+        found = {"behind": [], "not clearly ahead": []}
+        for row in rows:
+            ours, theirs = values(saved, row, OURS), values(saved, row, rival)
+            medians = [row.metric.show(statistics.median(rounds)) for rounds in (ours, theirs)]
+            found.get(standing(row.metric, ours, theirs), []).append(f"- {row.label}: {medians[0]} against {medians[1]}")
+        titles = {"behind": f"Behind {rival}:", "not clearly ahead": f"Not clearly ahead of {rival}, the spreads overlap:"}
+        parts += ["\n".join([titles[where], "", *lines]) for where, lines in found.items() if lines]
+    return "\n\n".join(parts) or "In none of these tables: no round of it was as bad as the best of the others."
 
 
 def flaws(cells, saved):
