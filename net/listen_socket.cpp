@@ -1,5 +1,6 @@
 #include "net/listen_socket.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -72,6 +73,41 @@ protocol::Result<ListenSocket> ListenSocket::open(const Endpoint& endpoint, Port
         made.local_ = address->to_endpoint();
     }
     return made;
+}
+
+protocol::Result<ListenSocket> ListenSocket::adopt(UniqueFd fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return last_error();
+    SocketAddress address;
+    address.length = sizeof address.storage;
+    if (::getsockname(fd.get(), address.data(), &address.length) != 0) return last_error();
+    ListenSocket made(std::move(fd), address.to_endpoint());
+    const bool is_tcp = address.family() == AF_INET || address.family() == AF_INET6;
+    const bool is_path = address.family() == AF_UNIX && made.local_.path.starts_with('/');
+    if (listens == 0 || !(is_tcp || is_path)) {
+        return boost::system::errc::make_error_code(boost::system::errc::invalid_argument);
+    }
+    const int flags = ::fcntl(made.fd(), F_GETFL);
+    if (flags < 0 || ::fcntl(made.fd(), F_SETFL, flags | O_NONBLOCK) != 0) return last_error();
+    if (::fcntl(made.fd(), F_SETFD, FD_CLOEXEC) != 0) return last_error();
+    if (is_tcp) {
+        if (const auto error = set_option(made.fd(), IPPROTO_TCP, TCP_NODELAY)) return error;
+    }
+    return made;
+}
+
+protocol::Result<ListenSocket> ListenSocket::duplicate() const {
+    UniqueFd fd(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!fd) return last_error();
+    return ListenSocket(std::move(fd), local_);
+}
+
+PortSharing ListenSocket::sharing() const noexcept {
+    int shared = 0;
+    socklen_t size = sizeof shared;
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_REUSEPORT, &shared, &size);
+    return shared != 0 ? PortSharing::shared : PortSharing::exclusive;
 }
 
 ListenSocket& ListenSocket::operator=(ListenSocket&& other) noexcept {

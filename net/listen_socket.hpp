@@ -22,6 +22,13 @@ class ListenSocket {
     /// its path is removed, anything else there (a living listener, a file that is no socket) is `address_in_use`.
     static protocol::Result<ListenSocket> open(const Endpoint& endpoint, PortSharing sharing = PortSharing::exclusive);
 
+    /// Takes over a socket that another process has opened, with the clients that wait in it, and makes it non-blocking
+    /// and close-on-exec. It leaves its Unix path alone. `invalid_argument` if it does not listen on TCP or a path.
+    static protocol::Result<ListenSocket> adopt(UniqueFd fd);
+
+    /// A second descriptor of the same socket: who waits is accepted through either. It leaves its Unix path alone.
+    protocol::Result<ListenSocket> duplicate() const;
+
     ListenSocket(ListenSocket&& other) noexcept = default;
     ListenSocket& operator=(ListenSocket&& other) noexcept;
     /// See `close`.
@@ -30,10 +37,15 @@ class ListenSocket {
     int fd() const noexcept { return fd_.get(); }
     /// Where it listens, with the port that it was given.
     const Endpoint& local() const noexcept { return local_; }
+    /// Whether it was opened so that others may listen on its address.
+    PortSharing sharing() const noexcept;
 
     /// Stops listening. A Unix path is removed if it still is the socket that was created here, not if somebody has
     /// put another in its place.
     void close() noexcept;
+
+    /// Gives the descriptor to the caller, who closes it. A Unix path is left alone.
+    [[nodiscard]] int release() noexcept { return fd_.release(); }
 
   private:
     ListenSocket(UniqueFd fd, Endpoint local) : fd_(std::move(fd)), local_(std::move(local)) {}

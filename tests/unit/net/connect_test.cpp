@@ -208,6 +208,48 @@ TEST_CASE("ListenSocket: several may share a TCP port only if all want to", "[ne
     CHECK_FALSE(ListenSocket::open(Endpoint::tcp("localhost", 0)).has_value());
 }
 
+TEST_CASE("ListenSocket: one that another has opened is adopted, with who waits in it", "[net][listen]") {
+    auto opened = ListenSocket::open(Endpoint::tcp("127.0.0.1", 0), PortSharing::shared);
+    REQUIRE(opened.has_value());
+    const auto address = opened.value().local();
+    const auto to = SocketAddress::of(address).value();
+    const UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(client.get(), to.data(), to.length) == 0);
+
+    UniqueFd passed(::dup(opened.value().fd()));
+    opened.value().close();
+    REQUIRE(::fcntl(passed.get(), F_SETFL, 0) == 0);  // blocking, as systemd gives it
+    const auto adopted = ListenSocket::adopt(std::move(passed));
+    REQUIRE(adopted.has_value());
+    CHECK(adopted.value().local() == address);
+    CHECK(adopted.value().sharing() == PortSharing::shared);
+    CHECK((::fcntl(adopted.value().fd(), F_GETFD) & FD_CLOEXEC) != 0);
+    const auto second = adopted.value().duplicate();
+    REQUIRE(second.has_value());
+    CHECK(accept(second.value().fd()).has_value());
+    CHECK(accept(adopted.value().fd()).error() == boost::system::errc::operation_would_block);
+
+    CHECK_FALSE(ListenSocket::adopt(UniqueFd(::dup(client.get()))).has_value());
+    CHECK_FALSE(ListenSocket::adopt(UniqueFd(::open("/dev/null", O_RDWR))).has_value());
+    CHECK_FALSE(ListenSocket::adopt(UniqueFd()).has_value());
+}
+
+TEST_CASE("ListenSocket: an adopted one leaves its path alone", "[net][listen]") {
+    const TemporaryDirectory directory;
+    auto opened = ListenSocket::open(directory.socket());
+    REQUIRE(opened.has_value());
+    CHECK(opened.value().sharing() == PortSharing::exclusive);
+    {
+        const auto adopted = ListenSocket::adopt(UniqueFd(::dup(opened.value().fd())));
+        REQUIRE(adopted.has_value());
+        CHECK(adopted.value().local() == directory.socket());
+    }
+    CHECK(std::filesystem::exists(directory.socket().path));
+    UniqueFd(opened.value().release()).reset();
+    opened.value().close();
+    CHECK(std::filesystem::exists(directory.socket().path));
+}
+
 TEST_CASE("ListenSocket: a Unix socket is 0660 and gone afterwards", "[net][listen]") {
     const TemporaryDirectory directory;
     const auto endpoint = directory.socket();
