@@ -121,8 +121,9 @@ struct Settings {
     LimitSettings limits;
     TimeoutSettings timeouts;
     LinkSettings links;
-    milliseconds max_connection_age{0};  ///< then a client is asked to come back, 10 % earlier or later; 0 = off
-    milliseconds pre_stop_delay{0};      ///< after SIGTERM: not ready, and serving as ever
+    std::filesystem::path takeover_socket;  ///< absolute, at most 107 bytes; empty = none
+    milliseconds max_connection_age{0};     ///< then a client is asked to come back, 10 % earlier or later; 0 = off
+    milliseconds pre_stop_delay{0};         ///< after SIGTERM: not ready, and serving as ever
     milliseconds drain_timeout{30'000};
     LogSettings log;
 };

@@ -17,11 +17,12 @@ using proxy::ExitCode;
 
 int end(ExitCode code) { return static_cast<int>(code); }
 
-int run(config::Settings settings) {
+int run(config::Settings settings, bool takes_over) {
+    const auto start = takes_over ? proxy::Start::take_over : proxy::Start::fresh;
     proxy::Signals::hold();  // before there is any thread: a stop that comes while we start is heard once we can drain
     const proxy::Logging logging(settings.log);
     try {
-        proxy::Application application(std::move(settings));
+        proxy::Application application(std::move(settings), start);
         application.run();
         return end(ExitCode::ok);
     } catch (const std::exception& e) {
@@ -53,5 +54,10 @@ int main(int argc, char** argv) {
         std::printf("%s: ok\n", command.config_file.c_str());
         return end(ExitCode::ok);
     }
-    return run(std::move(*loaded.settings));
+    if (command.takes_over && loaded.settings->takeover_socket.empty()) {
+        std::fprintf(stderr, "%s: takeover_socket: found nothing, expected a path, because of --takeover\n",
+                     command.config_file.c_str());
+        return end(ExitCode::configuration);
+    }
+    return run(std::move(*loaded.settings), command.takes_over);
 }

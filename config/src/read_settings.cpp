@@ -216,6 +216,13 @@ void read_link_key(Node node, Settings& settings, const Directory& directory, Fi
                 protocol::kLinkKeyForm);
 }
 
+void read_takeover_socket(Node node, Settings& settings, const Directory& directory) {
+    constexpr std::size_t kMaxPathBytes = 107;  // what a sockaddr_un holds
+    settings.takeover_socket = read_path(node, directory);
+    if (settings.takeover_socket.native().size() > kMaxPathBytes)
+        node.report(node.found() + " (" + settings.takeover_socket.string() + ")", "a path of at most 107 bytes");
+}
+
 void read_admin(Node node, AdminSettings& admin) {
     if (!node.open_map("a map with an address")) return;
     read_address(node.take("address"), admin);
@@ -287,6 +294,7 @@ Settings read_settings(const YamlValue& root, const Directory& directory, FileAc
     read_limits(node.take("limits"), settings.limits);
     read_timeouts(node.take("timeouts"), settings.timeouts);
     read_links(node.take("links"), settings.links);
+    read_takeover_socket(node.take("takeover_socket"), settings, directory);
     node.take("max_connection_age").read(settings.max_connection_age, milliseconds(0), kMaxLife);
     node.take("pre_stop_delay").read(settings.pre_stop_delay, milliseconds(0), kMaxTime);
     node.take("drain_timeout").read(settings.drain_timeout, milliseconds(0), kMaxTime);

@@ -91,10 +91,12 @@ void on_coroutine_end(const char* name, const std::exception_ptr& escaped) {
 
 class Admin::Server {
   public:
-    Server(const config::AdminSettings& settings, AdminSource& source, std::chrono::milliseconds deadline)
+    template <class From>
+    Server(From&& from, AdminSource& source, std::chrono::milliseconds deadline)
         : source_(source), deadline_(deadline), context_(1), acceptor_(context_) {
-        listen(settings);
+        listen(std::forward<From>(from));
         port_ = acceptor_.local_endpoint().port();
+        descriptor_ = acceptor_.native_handle();
         asio::co_spawn(context_, accept_loop(),
                        [](const std::exception_ptr& escaped) { on_coroutine_end("accept_loop", escaped); });
         thread_ = std::thread([this] { context_.run(); });
@@ -106,8 +108,22 @@ class Admin::Server {
     }
 
     std::uint16_t port() const noexcept { return port_; }
+    int descriptor() const noexcept { return descriptor_; }
+
+    void leave() {
+        asio::post(context_, [this] {
+            // Not close(), which relies on the kernel to forget the descriptor: it would not, as the socket lives on.
+            error_code ec;
+            const net::UniqueFd closes(acceptor_.release(ec));
+        });
+    }
 
   private:
+    void listen(net::ListenSocket socket) {
+        const auto protocol = socket.local().host.find(':') == std::string::npos ? tcp::v4() : tcp::v6();
+        acceptor_.assign(protocol, socket.release());
+    }
+
     void listen(const config::AdminSettings& settings) {
         error_code ec;
         const auto address = asio::ip::make_address(settings.host, ec);
@@ -174,6 +190,7 @@ class Admin::Server {
     AdminSource& source_;
     const std::chrono::milliseconds deadline_;
     std::uint16_t port_ = 0;
+    int descriptor_ = -1;
     unsigned connections_ = 0;  // changed on the thread
     // Its end destroys the coroutines that are still suspended, so what they use stands above it.
     asio::io_context context_;
@@ -184,8 +201,15 @@ class Admin::Server {
 Admin::Admin(const config::AdminSettings& settings, AdminSource& source, std::chrono::milliseconds deadline)
     : server_(std::make_unique<Server>(settings, source, deadline)) {}
 
+Admin::Admin(net::ListenSocket socket, AdminSource& source, std::chrono::milliseconds deadline)
+    : server_(std::make_unique<Server>(std::move(socket), source, deadline)) {}
+
 Admin::~Admin() = default;
 
 std::uint16_t Admin::port() const noexcept { return server_->port(); }
+
+int Admin::descriptor() const noexcept { return server_->descriptor(); }
+
+void Admin::leave() { server_->leave(); }
 
 }  // namespace trunkline::proxy

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "config/settings.hpp"
+#include "net/listen_socket.hpp"
 #include "proxy/app/admin_source.hpp"
 
 namespace trunkline::proxy {
@@ -19,6 +20,8 @@ class Admin {
     /// on.
     Admin(const config::AdminSettings& settings, AdminSource& source,
           std::chrono::milliseconds deadline = std::chrono::seconds(1));
+    /// The same on a socket that listens already: another process opened it.
+    Admin(net::ListenSocket socket, AdminSource& source, std::chrono::milliseconds deadline = std::chrono::seconds(1));
     /// Cuts what is under way and joins the thread.
     ~Admin();
     Admin(const Admin&) = delete;
@@ -26,6 +29,12 @@ class Admin {
 
     /// The port that is listened on, also if the settings said 0.
     std::uint16_t port() const noexcept;
+
+    /// The listening socket, until `leave`.
+    int descriptor() const noexcept;
+
+    /// Leaves the socket to another process that has it too. What has come is answered. Any thread, once.
+    void leave();
 
   private:
     class Server;

@@ -40,10 +40,14 @@ std::variant<Command, Exit> parse_command_line(int argc, const char* const* argv
     Options run_options;
     Options check_options;
     bool is_version = false;
+    bool takes_over = false;
     app.add_flag("--version", is_version, "The same as the command version");
     bare_options.add_to(app, "-c,--config");
     CLI::App* run = app.add_subcommand("run", "Run the proxy until SIGTERM or SIGINT (the default)");
     run_options.add_to(*run, "-c,--config");
+    for (CLI::App* runs : {&app, run}) {
+        runs->add_flag("--takeover", takes_over, "Take the listening sockets over from the process that serves");
+    }
     CLI::App* check = app.add_subcommand("check", "Load the configuration, list what is wrong with it, end");
     check_options.add_to(*check, "file,-c,--config");
     CLI::App* version = app.add_subcommand("version", "Show the version");
@@ -64,6 +68,7 @@ std::variant<Command, Exit> parse_command_line(int argc, const char* const* argv
         return command;
     }
     command.kind = check->parsed() ? Command::Kind::check : Command::Kind::run;
+    command.takes_over = takes_over;
     const Options& options = check->parsed() ? check_options : run_options;
     // Options may stand before the command too; those after it count more.
     const std::string& file = options.config_file.empty() ? bare_options.config_file : options.config_file;

@@ -16,6 +16,7 @@ struct Command {
     enum class Kind { run, check, version };
     Kind kind = Kind::run;
     std::filesystem::path config_file;  ///< of run and check, never empty there
+    bool takes_over = false;            ///< of run: from the process that serves
     config::Overrides overrides;        ///< of run and check: the flags, and what the environment says of us
 };
 
@@ -26,7 +27,8 @@ struct Exit {
 };
 
 /// Reads `trunkline [run] --config FILE`, `trunkline check FILE` and `trunkline version`; run and check take `--set
-/// key=value` any number of times. `environment` is the process's `environ`. Does nothing else: no file is looked at.
+/// key=value` any number of times, run takes `--takeover`. `environment` is the process's `environ`. Does nothing else:
+/// no file is looked at.
 std::variant<Command, Exit> parse_command_line(int argc, const char* const* argv, const char* const* environment);
 
 }  // namespace trunkline::proxy

@@ -21,11 +21,13 @@ class Drain {
     Drain(net::asio::io_context& context, const config::Settings& settings, ProxyStatus& status,
           const std::vector<std::unique_ptr<Worker>>& workers, std::function<void()> on_drained);
 
-    /// Once.
+    /// SIGTERM. A drain that is under way goes on.
     void begin();
+    /// Another process serves now, and has our listening sockets: clients leave at once, and nobody who waits is taken.
+    void begin_handed_over();
 
   private:
-    void drain_workers();
+    void drain_workers(Listener::Waiting waiting);
     void report();
 
     net::asio::io_context& context_;
@@ -34,7 +36,9 @@ class Drain {
     const std::vector<std::unique_ptr<Worker>>& workers_;
     const std::function<void()> on_drained_;
     net::Timer timer_;
-    std::size_t draining_ = 0;  // workers
+    bool has_begun_ = false;
+    bool is_handed_over_ = false;  // the service manager looks at another process now
+    std::size_t draining_ = 0;     // workers
     net::Clock::time_point ends_{};
 };
 

@@ -19,10 +19,10 @@ constexpr auto kDrainStep = 20ms;
 
 }  // namespace
 
-Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters,
-               const std::vector<net::Endpoint>& addresses)
+Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters)
     : settings_(shares.settings),
       counters_(counters),
+      admission_(shares.admission),
       home_{loop_, settings_, counters, sessions_},
       http_(HttpContext{loop_, shares.rules, shares.files, settings_.timeouts, counters, *this}) {
     for (std::size_t i = 0; i < settings_.upstreams.size(); ++i) {
@@ -32,14 +32,6 @@ Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, Worker
         const auto at = std::find_if(upstreams_.begin(), upstreams_.end(),
                                      [&](const auto& upstream) { return upstream->name() == route.upstream; });
         upstream_of_route_.push_back(at == upstreams_.end() ? nullptr : at->get());
-    }
-    for (const auto& address : addresses) {
-        auto socket = net::ListenSocket::open(address, net::PortSharing::shared);
-        if (!socket) {
-            throw std::runtime_error("cannot listen on " + address.to_string() + ": " + socket.error().message());
-        }
-        listeners_.push_back(
-            std::make_unique<Listener>(loop_, std::move(socket).value(), settings_.limits, shares.admission, http_));
     }
 }
 
@@ -54,10 +46,14 @@ bool Worker::is_looking_up() const {
                        [](const auto& upstream) { return upstream->is_looking_up(); });
 }
 
-std::vector<net::Endpoint> Worker::addresses() const {
-    std::vector<net::Endpoint> addresses;
-    for (const auto& listener : listeners_) addresses.push_back(listener->local());
-    return addresses;
+void Worker::listen(ListenSockets sockets) {
+    loop_.post([this, sockets = std::move(sockets)]() mutable {
+        for (auto& socket : sockets) {
+            listeners_.push_back(
+                std::make_unique<Listener>(loop_, std::move(socket), settings_.limits, admission_, http_));
+            listeners_.back()->start();
+        }
+    });
 }
 
 void Worker::start() {
@@ -69,7 +65,6 @@ void Worker::run() {
         heartbeat_due_ = net::Clock::now();
         on_heartbeat(heartbeat_due_);
         for (const auto& upstream : upstreams_) upstream->start();
-        for (const auto& listener : listeners_) listener->start();
         loop_.run();
     } catch (const std::exception& e) {
         // A worker that went on without knowing its own state could lose messages in silence.
@@ -80,7 +75,7 @@ void Worker::run() {
 }
 
 void Worker::on_upgrade(Upgraded client) {
-    if (is_draining_) return refuse(std::move(client), RefuseReason::draining, "this proxy is being stopped");
+    if (refuses_) return refuse(std::move(client), RefuseReason::draining, "this proxy is being stopped");
     const std::size_t route = client.request.route;
     Upstream& upstream = *upstream_of_route_[route];
     auto session = std::make_unique<Session>(home_, upstream, settings_.routes[route]);
@@ -109,17 +104,17 @@ std::uint64_t Worker::ring_bytes() const {
 
 // --- Drain ---
 
-void Worker::drain(std::function<void()> done) {
-    loop_.post([this, done = std::move(done)]() mutable {
+void Worker::drain(Listener::Waiting waiting, std::function<void()> done) {
+    loop_.post([this, waiting, done = std::move(done)]() mutable {
         drained_ = std::move(done);
-        begin_drain();
+        begin_drain(waiting);
     });
 }
 
-void Worker::begin_drain() {
-    for (const auto& listener : listeners_) listener->stop();
+void Worker::begin_drain(Listener::Waiting waiting) {
+    for (const auto& listener : listeners_) listener->stop(waiting);
     http_.wind_down();
-    is_draining_ = true;
+    refuses_ = waiting == Listener::Waiting::take;
     drain_ends_ = loop_.now() + settings_.drain_timeout;
     on_drain_step(loop_.now());
 }

@@ -8,6 +8,7 @@
 
 #include "config/settings.hpp"
 #include "net/loop.hpp"
+#include "proxy/app/listen_sockets.hpp"
 #include "proxy/listener/http_sessions.hpp"
 #include "proxy/listener/listener.hpp"
 #include "proxy/metrics/counters.hpp"
@@ -25,23 +26,25 @@ struct WorkerShares {
     ConnectionLimits& admission;
 };
 
-/// One thread of the proxy with all that lives on it: a loop, a listener per address, the sessions that came in by
+/// One thread of the proxy with all that lives on it: a loop, its listeners, the sessions that came in by
 /// them, and its own pools to every app server. It shares settings that never change with the others, and nothing else.
 /// Made, started and stopped on main's thread.
 class Worker final : private UpgradeSink {
   public:
-    /// All that is shared outlives it. Opens the listening sockets at `addresses`; throws std::runtime_error, whose
-    /// text names the address, if that fails.
-    Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters,
-           const std::vector<net::Endpoint>& addresses);
+    /// All that is shared outlives it.
+    Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters);
     ~Worker() override;
 
-    /// Begins to serve, on a thread of its own.
+    /// Takes clients from these sockets, from `start` on. Any thread.
+    void listen(ListenSockets sockets);
+
+    /// Begins to dial and to serve, on a thread of its own.
     void start();
 
     /// Stops accepting at once and closes the clients, evenly over `settings.drain_timeout`; then says Bye to the app
-    /// servers, ends the thread and calls `done` on it. Any thread, once.
-    void drain(std::function<void()> done);
+    /// servers, ends the thread and calls `done` on it. Where the clients that wait are left to another process, those
+    /// that have come and not yet asked for anything are still let in. Any thread, once.
+    void drain(Listener::Waiting waiting, std::function<void()> done);
 
     /// Waits for the end of its thread, that is of a drain.
     void join();
@@ -49,21 +52,19 @@ class Worker final : private UpgradeSink {
     /// Whether a name is being looked up. That cannot be cancelled, and the destructor would wait for it. After `join`.
     bool is_looking_up() const;
 
-    /// The addresses that are listened on, with the ports that were given where the settings said 0.
-    std::vector<net::Endpoint> addresses() const;
-
   private:
     void on_upgrade(Upgraded client) override;
     void refuse(Upgraded client, RefuseReason reason, const char* text);
 
     void run();
-    void begin_drain();
+    void begin_drain(Listener::Waiting waiting);
     std::uint64_t ring_bytes() const;
     void on_heartbeat(net::Clock::time_point now);
     void on_drain_step(net::Clock::time_point now);
 
     const config::Settings& settings_;
     WorkerCounters& counters_;
+    ConnectionLimits& admission_;
     net::Loop loop_;
     SessionTable sessions_;
     SessionHome home_;
@@ -72,7 +73,7 @@ class Worker final : private UpgradeSink {
     HttpSessions http_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     net::Clock::time_point heartbeat_due_{};
-    bool is_draining_ = false;
+    bool refuses_ = false;  // draining
     net::Clock::time_point drain_ends_{};
     double drain_due_ = 1;  // clients to close by now; the first one at once
     std::function<void()> drained_;

@@ -55,9 +55,9 @@ Listener::~Listener() {
 
 void Listener::start() { wait(); }
 
-void Listener::stop() {
+void Listener::stop(Waiting waiting) {
     if (state_ == State::stopped) return;
-    for (int i = 0; i < kMaxLastBatch && take_one() == Taken::one; ++i) continue;
+    for (int i = 0; waiting == Waiting::take && i < kMaxLastBatch && take_one() == Taken::one; ++i) continue;
     state_ = State::stopped;
     resume_.cancel();
     readable_.release();

@@ -9,9 +9,8 @@
 
 namespace trunkline::proxy {
 
-/// Where clients arrive: takes them from one listening socket of one worker (each worker has its own, on one address)
-/// and gives them to the worker's HttpSessions. Owned by its worker, on its loop. Like everything that waits on a loop
-/// it is destroyed only when the loop runs no more.
+/// Where clients arrive: takes them from one listening socket and gives them to the worker's HttpSessions. Owned by its
+/// worker, on its loop. Like everything that waits on a loop it is destroyed only when the loop runs no more.
 ///
 /// Over the accept rate, or when the process is out of descriptors, it pauses: clients wait in the kernel's queue.
 class Listener {
@@ -19,7 +18,6 @@ class Listener {
     /// At most so many clients are taken before others have their turn.
     static constexpr int kMaxBatch = 64;
 
-    /// `socket` opened with PortSharing::shared where there are several workers.
     Listener(net::Loop& loop, net::ListenSocket socket, const config::LimitSettings& limits,
              ConnectionLimits& admission, HttpSessions& sessions);
     ~Listener();
@@ -29,8 +27,14 @@ class Listener {
     /// Begins to take clients.
     void start();
 
-    /// Takes those that already wait, for the end of a listening socket resets them, and ends. Idempotent.
-    void stop();
+    /// What becomes of clients that wait in the socket.
+    enum class Waiting {
+        take,   // now, for the end of a listening socket resets them
+        leave,  // to another process that has the socket too
+    };
+
+    /// Takes no more clients and closes its descriptor. Idempotent.
+    void stop(Waiting waiting);
 
     /// Where it listens, with the port that the kernel gave.
     const net::Endpoint& local() const noexcept { return socket_.local(); }

@@ -19,7 +19,7 @@ def _die_with_parent():
 
 
 class Process:
-    def __init__(self, name, argv, directory, env=None, new_group=False):
+    def __init__(self, name, argv, directory, env=None, new_group=False, pass_fds=()):
         self.name = name
         self.log_path = directory / f"{name}.log"
         self._log = open(self.log_path, "ab")
@@ -27,7 +27,8 @@ class Process:
                        "UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
         self._child = subprocess.Popen([str(a) for a in argv], stdout=self._log, stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL, env=environment, cwd=directory,
-                                       preexec_fn=_die_with_parent, start_new_session=new_group)
+                                       preexec_fn=_die_with_parent, start_new_session=new_group,
+                                       pass_fds=pass_fds)
         self.pid = self._child.pid
         self.was_killed = False
         self.good_exit_codes = {0}

@@ -39,8 +39,9 @@ class Scenario(unittest.IsolatedAsyncioTestCase):
                 "upstreams": {"app": {"app_servers": [a.address for a in apps]}},
                 "routes": routes or [{"path": "/*", "upstream": "app"}], **more}
 
-    def proxy(self, *apps, name="proxy", ready=True, arguments=(), env=None, **more):
-        proxy = self.start(servers.Proxy, name, self.settings(*apps, **more), arguments=arguments, env=env)
+    def proxy(self, *apps, name="proxy", ready=True, arguments=(), env=None, like=None, sockets=(), **more):
+        proxy = self.start(servers.Proxy, name, self.settings(*apps, **more), arguments=arguments, env=env, like=like,
+                           sockets=sockets)
         return proxy.wait_until_ready() if ready else proxy
 
     def balancer(self, kind, proxies):

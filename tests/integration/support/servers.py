@@ -5,6 +5,7 @@ import pathlib
 import signal
 import socket
 import string
+import sys
 
 from .environment import BIN
 from .ports import free_port
@@ -41,17 +42,33 @@ class AppServer(Process):
         return _accepts(self.address)
 
 
-class Proxy(Process):
-    """One trunkline process. `settings` is its configuration without addresses of its own."""
+# Socket activation: descriptors from 3 on, and the variables that say so; then the program in the same process.
+_ACTIVATE = """
+import fcntl, os, sys
+kept = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",")]
+for i, fd in enumerate(kept):
+    os.dup2(fd, 3 + i, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(kept)))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
-    def __init__(self, name, directory, settings, arguments=(), port=None, env=None):
-        self.port = port or free_port()
-        self.admin_port = free_port()
+
+class Proxy(Process):
+    """One trunkline process. `settings` is its configuration without addresses of its own; they are those of `like`, if
+    there is another process that it is to follow. `sockets` are handed to it as systemd does."""
+
+    def __init__(self, name, directory, settings, arguments=(), port=None, env=None, like=None, sockets=()):
+        self.port = port or (like.port if like else free_port())
+        self.admin_port = like.admin_port if like else free_port()
         self.settings = {"proxy_id": name, "listeners": [{"address": f"127.0.0.1:{self.port}"}],
                          "admin": {"address": f"127.0.0.1:{self.admin_port}"}, **settings}
         self.config_path = directory / f"{name}.yaml"
         self.config_path.write_text(to_yaml(self.settings) + "\n")
-        super().__init__(name, [BIN / "trunkline", "run", "--config", self.config_path, *arguments], directory, env)
+        argv = [BIN / "trunkline", "run", "--config", self.config_path, *arguments]
+        fds = [s.fileno() for s in sockets]
+        if sockets:
+            argv = [sys.executable, "-c", _ACTIVATE, ",".join(map(str, fds)), *argv]
+        super().__init__(name, argv, directory, env, pass_fds=fds)
 
     def url(self, path="/", host="127.0.0.1"):
         return f"ws://{host}:{self.port}{path}"

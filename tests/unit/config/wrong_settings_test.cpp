@@ -135,6 +135,8 @@ TEST_CASE("wrong settings: types and ranges", "[config][loader]") {
         {"quoted boolean", with_route("    ask: 'true'\n"), "t.yaml:6:10: routes.0.ask", "expected true or false"},
         {"bare duration", kBase + "drain_timeout: 30\n", "t.yaml:3:16: drain_timeout",
          "found \"30\", expected a duration with its unit, such as 30s or 250ms, from 0ms to 1h"},
+        {"long path", kBase + "takeover_socket: /" + std::string(107, 'x') + "\n", "t.yaml:3:18: takeover_socket",
+         "a path of at most 107 bytes"},
         {"great age", kBase + "max_connection_age: 169h\n", "t.yaml:3:21: max_connection_age", "from 0ms to 168h"},
         {"long delay", kBase + "pre_stop_delay: 2h\n", "t.yaml:3:17: pre_stop_delay", "from 0ms to 1h"},
         {"bare zero", with_route("    idle_timeout: 0\n"), "t.yaml:6:19: routes.0.idle_timeout", "with its unit"},

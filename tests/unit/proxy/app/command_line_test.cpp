@@ -26,6 +26,18 @@ struct Row {
 
 }  // namespace
 
+TEST_CASE("command line: whom it takes over from", "[proxy][command_line]") {
+    const auto takes_over = [](std::vector<const char*> arguments) {
+        const auto result = parse(std::move(arguments));
+        REQUIRE(std::holds_alternative<Command>(result));
+        return std::get<Command>(result).takes_over;
+    };
+    CHECK_FALSE(takes_over({"run", "--config", "a.yaml"}));
+    CHECK(takes_over({"run", "--config", "a.yaml", "--takeover"}));
+    CHECK(takes_over({"--takeover", "--config", "a.yaml"}));
+    CHECK(std::holds_alternative<Exit>(parse({"check", "a.yaml", "--takeover"})));
+}
+
 TEST_CASE("command line: what it asks for", "[proxy][command_line]") {
     using Kind = Command::Kind;
     const auto row = GENERATE(values<Row>({

@@ -34,7 +34,7 @@ class HttpFixture : public UpgradeSink {
     }
     ~HttpFixture() override {
         std::filesystem::remove_all(directory_);
-        if (listener_) listener_->stop();
+        if (listener_) listener_->stop(proxy::Listener::Waiting::take);
         if (is_abandoned) return;
         bool is_empty = !sessions_;
         if (sessions_ && !stopped_) sessions_->stop([&] { is_empty = true; });

@@ -170,8 +170,8 @@ TEST_CASE("Listener: stopping takes those that wait already, and nobody after", 
     proxy.start();
     const auto address = proxy.listener().local();
     auto waiting = proxy.connect();
-    proxy.listener().stop();
-    proxy.listener().stop();
+    proxy.listener().stop(proxy::Listener::Waiting::take);
+    proxy.listener().stop(proxy::Listener::Waiting::take);
     waiting.send(kGet);
     CHECK_THAT(waiting.read_until("<p>index"), StartsWith("HTTP/1.1 200 "));
 
