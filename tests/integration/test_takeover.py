@@ -198,6 +198,38 @@ class Takeover(Scenario):
         await client.send("still there")
         self.assertEqual(await self.receive(client), "still there")
 
+    async def test_who_has_come_to_the_old_one_is_let_in_there_and_nobody_else_is(self):
+        old = self.old(self.app())
+        begun = socket.create_connection(("127.0.0.1", old.port), scaled(10))
+        self.addCleanup(begun.close)
+        await self.served(old)  # so the one before is with it, and has asked for nothing yet
+        peer = self.peer(b"1")
+        _, found = self.descriptors(peer)
+        peer.sendall(b"s")
+        self.assertEqual(peer.recv(1), b"")
+        begun.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        answer = begun.recv(4096)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 101 "))
+        late = [socket.create_connection(("127.0.0.1", old.port), scaled(10)) for _ in range(20)]
+        while b"\x03\xf4proxy restarting" not in answer:
+            answer += begun.recv(4096) or self.fail(f"ended with {answer}")
+        begun.close()
+        self.assertEqual(await self.ends(old), 0)
+        taken = 0
+        for fd in found:  # here are all the others, as they came
+            with socket.socket(fileno=os.dup(fd)) as listening:
+                listening.settimeout(0)
+                try:
+                    while listening.family == socket.AF_INET and listening.getsockname()[1] == old.port:
+                        listening.accept()[0].close()
+                        taken += 1
+                except BlockingIOError:
+                    pass
+        self.assertEqual(taken, len(late))
+        for client in late:
+            client.close()
+
     async def test_only_one_at_a_time_and_only_who_knows_the_words(self):
         app = self.app()
         old = self.old(app)
