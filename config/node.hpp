@@ -46,6 +46,8 @@ class Node {
 
     // As a map: open_map, then take each key it may have, then close_map.
 
+    /// Whether a map stands here, for what may be written in two forms.
+    bool holds_map() const;
     /// False if it is something else (reported). Nothing at all is an empty map.
     bool open_map(std::string_view expected);
     Node take(std::string_view key);

@@ -23,6 +23,7 @@ struct Endpoint {
     std::string host;        ///< tcp: a name or an address, IPv6 without brackets
     std::uint16_t port = 0;  ///< tcp
     std::string path;        ///< unix_socket: absolute, at most 107 bytes
+    bool direct = true;      ///< of an app server: nothing in between answers, or refuses, in its place
 
     std::string to_string() const;
     /// Whether nothing but this machine can be reached by it: a Unix socket, 127.0.0.0/8, ::1 or `localhost`.
@@ -37,11 +38,20 @@ struct ListenerSettings {
 
 enum class Balance { round_robin, least_connections };
 
+/// What becomes of the clients of an app server that was lost.
+enum class ThenLost { reassign, close };
+
+struct WhenLostSettings {
+    milliseconds hold{30'000};           ///< a client waits so long for the app server to be back
+    ThenLost then = ThenLost::reassign;  ///< then it is given to another one, or closed with 1012
+};
+
 struct UpstreamSettings {
     std::string name;
     std::vector<Endpoint> app_servers;  ///< never empty once loaded
     unsigned pool_size = 5;             ///< lanes to each app server, over all workers; at least one per worker is used
     Balance balance = Balance::round_robin;
+    WhenLostSettings when_lost;
 };
 
 /// What happens to a client for which more waits than `limits.outbox`: it is closed with 1013, or fan-outs for it are
@@ -88,17 +98,23 @@ struct TimeoutSettings {
 };
 
 struct LinkSettings {
-    milliseconds connect{5'000};        ///< for connect
-    milliseconds handshake{5'000};      ///< for the whole link handshake
-    milliseconds keep_alive{5'000};     ///< an Ack at least so often
-    milliseconds dead_after{15'000};    ///< a link that brings no byte for so long is lost
-    milliseconds ack_delay{50};         ///< an Ack at the latest so long after something was handled
-    milliseconds redial_min{100};       ///< first wait after a failed dial, doubled each time
-    milliseconds redial_max{1'000};     ///< the cap of it
-    milliseconds resolve_every{5'000};  ///< names are resolved again so often
+    milliseconds connect{5'000};         ///< for connect
+    milliseconds handshake{5'000};       ///< for the whole link handshake
+    milliseconds keep_alive{5'000};      ///< an Ack at least so often
+    milliseconds dead_after{15'000};     ///< a link that brings no byte for so long is lost
+    milliseconds ack_delay{50};          ///< an Ack at the latest so long after something was handled
+    milliseconds redial_min{100};        ///< first wait after a failed dial, doubled each time
+    milliseconds redial_max{1'000};      ///< the cap of it
+    milliseconds resolve_every{5'000};   ///< names are resolved again so often
+    milliseconds resume_window{30'000};  ///< a lane may be without a link for so long
+    milliseconds gone_after{5'000};      ///< an app server that closed all links and refuses new ones is gone then
     std::size_t window_bytes = 1 << 20;
     std::size_t ring_bytes = 4 << 20;
     std::size_t max_frame_bytes = (1 << 20) + (64 << 10);  ///< largest frame taken from an app server
+
+    /// An app server ends a pool so long after its proxy has last answered it: well before the resume window is over,
+    /// so that no connection is open at two of them.
+    milliseconds app_window() const { return resume_window - resume_window / 6; }
 };
 
 enum class LogLevel { trace, debug, info, warn, error, off };

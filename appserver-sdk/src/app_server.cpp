@@ -31,7 +31,9 @@ void AppServer::on_proxy_lost(std::function<void(const ProxyInfo&)> handler) {
 Result<std::string> AppServer::listen(std::string_view address) { return core_->listen(address); }
 std::error_code AppServer::run() { return core_->run(); }
 void AppServer::stop() { core_->stop(); }
-void AppServer::stop_on_signals() { core_->stop_on_signals(); }
+void AppServer::stop_on_signals() { core_->on_signals(&Core::stop); }
+void AppServer::drain() { core_->drain(); }
+void AppServer::drain_on_signals() { core_->on_signals(&Core::drain); }
 void AppServer::post(std::function<void()> task) { core_->post(std::move(task)); }
 void AppServer::post_after(std::chrono::milliseconds delay, std::function<void()> task) {
     core_->post_after(delay, std::move(task));

@@ -11,7 +11,7 @@ namespace trunkline {
 protocol::Buffer& Core::begin_frame() {
     // Before anything is encoded: what other threads asked for goes first, and the end of their calls may run code of
     // the app, which may come here too.
-    if (is_on_loop()) drain();
+    if (is_on_loop()) take_calls();
     constexpr std::size_t kKeep = 64 << 10;
     thread_local protocol::Buffer buffer;
     if (buffer.capacity() > kKeep) protocol::Buffer().swap(buffer);
@@ -143,7 +143,7 @@ std::error_code Core::end_by_app(const std::shared_ptr<ConnectionState>& state, 
 void Core::set_paused(const std::shared_ptr<ConnectionState>& state, bool paused) {
     state->wants_pause.store(paused, std::memory_order_relaxed);
     if (is_on_loop()) {
-        drain();
+        take_calls();
         return apply_pause(state);
     }
     if (state->pause_queued.exchange(true, std::memory_order_acq_rel)) return;  // what is under way will see it
@@ -155,7 +155,7 @@ void Core::set_paused(const std::shared_ptr<ConnectionState>& state, bool paused
 
 void Core::when_writable(std::shared_ptr<ConnectionState> state, WritableCallback callback) {
     if (is_on_loop() && !has_finished_) {
-        drain();
+        take_calls();
         return apply_wait(state, std::move(callback));
     }
     Call call;
@@ -200,18 +200,18 @@ void Core::run_deferred() {
 
 // --- From other threads ---
 
-void Core::drain() {
-    if (is_draining_ || !outgoing.has_pending()) return;
-    is_draining_ = true;
-    outgoing.take(draining_);
-    for (Call& call : draining_.calls) {
-        execute(call, std::string_view(draining_.frames).substr(call.frame_begin, call.frame_size));
+void Core::take_calls() {
+    if (is_taking_calls_ || !outgoing.has_pending()) return;
+    is_taking_calls_ = true;
+    outgoing.take(taken_);
+    for (Call& call : taken_.calls) {
+        execute(call, std::string_view(taken_.frames).substr(call.frame_begin, call.frame_size));
     }
-    draining_.calls.clear();
-    draining_.frames.clear();
+    taken_.calls.clear();
+    taken_.frames.clear();
     constexpr std::size_t kKeep = 1 << 20;
-    if (draining_.frames.capacity() > kKeep) draining_ = {};
-    is_draining_ = false;
+    if (taken_.frames.capacity() > kKeep) taken_ = {};
+    is_taking_calls_ = false;
 }
 
 void Core::execute(Call& call, std::string_view frame) {

@@ -56,6 +56,13 @@ std::string_view Connection::subprotocol() const noexcept {
                                                                       : std::string_view{};
 }
 
+Opened Connection::opened() const noexcept { return state_ ? state_->request.opened : Opened::fresh; }
+
+std::span<const std::string_view> Connection::groups() const noexcept {
+    if (!state_) return {};
+    return state_->request.groups;
+}
+
 std::string_view Connection::proxy() const noexcept {
     return state_ ? std::string_view(*state_->proxy_id) : std::string_view{};
 }

@@ -75,6 +75,7 @@ struct ConnectionState {
     bool is_paused = false;
     bool is_answered = false;     ///< the loop knows that it was accepted
     bool is_told = false;         ///< on_disconnect was called, or is about to be
+    bool leaves = false;          ///< its proxy asked for it: it goes to another app server
     bool owes_pause = false;      ///< in its lane's list of Pauses that wait for room
     bool waits_for_room = false;  ///< in its lane's list of connections with something to unpark
     std::deque<ParkedMessage> parked;

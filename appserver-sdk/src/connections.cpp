@@ -37,7 +37,7 @@ void Core::apply_accept(const std::shared_ptr<ConnectionState>& state, std::stri
     state->is_answered = true;
     if (!frame.empty()) slot->pool.append_control(*slot, frame);
     apply_pause(state);
-    if (!state->parked.empty()) unpark_later(state);
+    if (!state->parked.empty() || state->leaves) unpark_later(state);
     if (!state->writable_waiters.empty()) defer([this, state] { check_writable(state); });
 }
 
@@ -99,7 +99,8 @@ void Core::unpark(const std::shared_ptr<ConnectionState>& state) {
     const Connection connection(state);
     while (!state->is_paused && !state->parked.empty()) {
         LaneSlot* slot = slot_of(*state);
-        if (slot != nullptr && !has_room(*slot)) {
+        if (slot != nullptr && !slot->pool.holds_lease(net::Clock::now())) return;
+        if (slot != nullptr && !(has_room(*slot) && slot->lane.is_attached())) {
             // What a message causes is sent on this lane.
             wait_for_room(state, *slot);
             return;
@@ -112,6 +113,7 @@ void Core::unpark(const std::shared_ptr<ConnectionState>& state) {
     }
     if (state->parked.empty()) parking_.erase(state.get());
     if (state->parked.empty() && state->parked_end && !state->is_told) tell(state, Disconnect(*state->parked_end));
+    finish_detach(state);
 }
 
 void Core::drop_parked(ConnectionState& state) {
@@ -181,7 +183,7 @@ void Core::check_all_writable() {
 }
 
 void Core::on_room(LaneSlot& slot) {
-    if (!has_room(slot)) return;
+    if (!has_room(slot) || !slot.lane.is_attached()) return;
     if (!slot.waiting.empty()) {
         defer([this, waiting = std::exchange(slot.waiting, {})] {
             for (const auto& state : waiting) {
@@ -203,6 +205,28 @@ void Core::on_request_answered(LaneSlot& slot, std::int32_t id, AckStatus status
     auto outcome = requests_.on_answer(id, {&slot.pool, slot.index}, status);
     if (outcome.counted) slot.budget.open_requests.fetch_sub(1, std::memory_order_relaxed);
     if (outcome.completion) guarded("a completion", [&] { outcome.completion(outcome.status); });
+}
+
+// --- To another app server ---
+
+void Core::on_detach(const Connection& connection) {
+    const auto& state = connection.state_;
+    if (state->phase.load(std::memory_order_acquire) == Phase::ended) return;  // the app closes it
+    state->leaves = true;
+    finish_detach(state);
+}
+
+/// Says the last, when all that the client sent was handed out and the app does not hold it up.
+void Core::finish_detach(const std::shared_ptr<ConnectionState>& state) {
+    if (!state->leaves || !state->is_answered || state->is_paused || !state->parked.empty()) return;
+    take_calls();  // what was called before
+    LaneSlot* slot = slot_of(*state);
+    if (slot == nullptr) return;
+    protocol::Buffer frame;
+    protocol::append(frame, protocol::Detached{state->chan});
+    slot->pool.append_control(*slot, frame);
+    leave_pool(*state);
+    defer([this, state] { tell(state, {ClosedBy::migrated, 0, "the app server drains"}); });
 }
 
 // --- End ---

@@ -17,11 +17,9 @@ namespace {
 
 constexpr std::uint32_t kMaxLanes = 256;  // a key is 8 bits, so more could never be a home
 constexpr std::uint32_t kMaxWorkers = 1024;
-constexpr std::chrono::seconds kResumeMargin{5};  // resume window = app window + this
-constexpr std::chrono::seconds kDefaultResumeWindow{30};
-constexpr std::chrono::milliseconds kLongestResumeWindow{600'000};
 constexpr std::size_t kLongestLogLine = 512;
 constexpr std::chrono::milliseconds kStopPoll{5};
+constexpr std::chrono::milliseconds kDrainPoll{20};
 constexpr std::ptrdiff_t kMaxHandshakes = 1024;  // links that have not attached a lane yet
 
 std::string describe(const ProxyPeer& peer) {
@@ -49,7 +47,7 @@ struct Core::Signals {
 };
 
 Core::Core(Options options)
-    : outgoing(options_.limits, [this] { loop_->post([this] { drain(); }); }),
+    : outgoing(options_.limits, [this] { loop_->post([this] { take_calls(); }); }),
       options_(workable(std::move(options))),
       epoch_(net::random_epoch()),
       loop_(std::make_unique<net::Loop>()) {}
@@ -99,7 +97,7 @@ std::error_code Core::run() {
         post_after(options_.warm_up, [this] {
             if (handlers.on_ready) handlers.on_ready();
         });
-        drain();
+        take_calls();
         loop_->run();
     }
     shut_down();
@@ -115,15 +113,53 @@ void Core::stop() {
     outgoing.submit_control(std::move(call));
 }
 
-void Core::stop_on_signals() {
+void Core::on_signals(void (Core::*then)()) {
     if (!loop_ || signals_) return;
     signals_ = std::make_unique<Signals>(*loop_);
-    signals_->set.async_wait([this](const boost::system::error_code& ec, int) {
+    signals_->set.async_wait([this, then](const boost::system::error_code& ec, int) {
         if (ec) return;
         boost::system::error_code ignored;
         signals_->set.clear(ignored);  // the next one has its default effect
-        stop();
+        (this->*then)();
     });
+}
+
+// --- Drain ---
+
+void Core::drain() {
+    Call call;
+    call.what = Call::What::task;
+    call.task = [this] { begin_drain(); };
+    outgoing.submit_control(std::move(call));
+}
+
+void Core::begin_drain() {
+    if (is_leaving_ || is_stopping_) return;
+    is_leaving_ = true;
+    stop_deadline_ = net::Clock::now() + limits().drain_timeout;
+    log(LogLevel::info,
+        "draining: " + std::to_string(outgoing.connection_count()) + " connections move to other app servers");
+    for (Pool* pool : all_pools()) {
+        if (pool->is_up()) pool->announce_drain();
+    }
+    leave_drained();
+}
+
+/// Whether nothing is left to do for it: nobody is connected by it, and all that was said has been handled, also what
+/// its proxy had to say.
+bool Core::is_drained(Pool& pool) const {
+    const bool lingers = std::any_of(lingering_.begin(), lingering_.end(),
+                                     [&](const auto& state) { return state->budget == pool.budget(); });
+    return !lingers && pool.connections().empty() && pool.has_answered_drain() && pool.is_flushed();
+}
+
+/// Ends what has nothing left to do; with the last, or when the time is over, this app server stops.
+void Core::leave_drained() {
+    for (Pool* pool : all_pools()) {
+        if (is_drained(*pool)) pool->end(protocol::ByeCode::stopping, "the app server has drained");
+    }
+    if (all_pools().empty() || net::Clock::now() >= stop_deadline_) return begin_stop();
+    schedule_tick(kDrainPoll);
 }
 
 void Core::begin_stop() {
@@ -146,7 +182,7 @@ void Core::finish_stop_if_flushed() {
 
 void Core::finish_stop() {
     if (has_finished_) return;
-    drain();
+    take_calls();
     has_finished_ = true;
     for (Pool* pool : all_pools()) pool->end(protocol::ByeCode::stopping, "the app server stops");
     // Once more behind what the ends have deferred, and what that defers in its turn.
@@ -158,7 +194,7 @@ void Core::shut_down() {
     is_stopping_ = has_finished_ = true;
     for (Pool* pool : all_pools()) pool->end(protocol::ByeCode::stopping, "the app server ends");
     outgoing.stop();
-    drain();
+    take_calls();
     for (int round = 0; round < 100 && !deferred_.empty(); ++round) run_deferred();
     deferred_.clear();
     for (auto& waiter : std::exchange(all_writable_waiters_, {})) {
@@ -180,6 +216,7 @@ protocol::Hello Core::own_hello() const {
     hello.epoch = epoch_;
     hello.software = "trunkline-appserver/" TRUNKLINE_VERSION;
     hello.max_frame = limits().max_frame;
+    hello.features = {protocol::kFeatureResume, protocol::kFeatureMigrate};
     return hello;
 }
 
@@ -259,8 +296,12 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
     for (Pool* known : all_pools()) {
         if (known->id() == attach.pool) pool = known;
     }
+    if (pool != nullptr && !pool->holds_lease(net::Clock::now()))
+        return {protocol::AttachStatus::unknown_pool, nullptr};
+    look_for_older_epochs(proxy);
     if (pool == nullptr) {
         if (attach.attempt != 0) return {protocol::AttachStatus::unknown_pool, nullptr};
+        if (is_leaving_) return {protocol::AttachStatus::refused, nullptr};
         for (const auto& peer : peers_) {
             if (peer->epoch() != proxy.epoch || *peer->id() != proxy.name) continue;
             if (peer->pools().size() != workers) return refuse("it had another number of workers before");
@@ -270,28 +311,44 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
             break;  // it may have been the last pool of this peer, which is gone then
         }
         ProxyPeer& peer = peer_of(proxy);
-        const auto max_frame =
-            proxy.max_frame == 0 ? protocol::kDefaultMaxFrame : static_cast<std::size_t>(proxy.max_frame);
         auto& place = peer.pools()[proxy.worker];
-        place = std::make_unique<Pool>(*this, peer, attach.pool, proxy.worker, attach.lanes, max_frame);
+        place = std::make_unique<Pool>(*this, peer, proxy, attach);
         pool = place.get();
         upstream_ = proxy.upstream;
-        resume_window_ = proxy.app_window.count() == 0
-                             ? std::chrono::milliseconds(kDefaultResumeWindow)
-                             : std::min(proxy.app_window, kLongestResumeWindow) + kResumeMargin;
+        resume_window_ = app_window_of(proxy) * 6 / 5;
     } else if (pool->peer().epoch() != proxy.epoch || *pool->peer().id() != proxy.name ||
                pool->worker() != proxy.worker || pool->lanes().size() != attach.lanes) {
         return refuse("the pool belongs to another worker");
     }
     LaneSlot& slot = *pool->lanes()[attach.lane];
-    // Without resume a lane has one link in its life.
-    if (slot.link != nullptr || attach.attempt != 0) return refuse("the lane has a link already");
-    slot.link = &link;
+    if (slot.attempt && attach.attempt <= *slot.attempt) return refuse("the lane had a newer attempt");
+    slot.attempt = attach.attempt;
+    if (IncomingLink* older = std::exchange(slot.link, &link)) older->close();  // the proxy reads it no more
     return {protocol::AttachStatus::ok, &slot};
 }
 
+/// Whoever has the id of a proxy and another epoch may be that proxy restarted: then what the older one held is to end
+/// now, and not when its window does. Nobody is buried before it had its time to answer.
+void Core::look_for_older_epochs(const protocol::Hello& proxy) {
+    const auto asked = net::Clock::now();
+    for (Pool* older : all_pools()) {
+        if (*older->peer().id() != proxy.name || older->peer().epoch() == proxy.epoch) continue;
+        older->probe();
+        post_after(limits().probe_timeout, [this, asked, id = older->id()] {
+            for (Pool* pool : all_pools()) {
+                if (pool->id() == id) return hear_probe(*pool, asked);
+            }
+        });
+    }
+}
+
+void Core::hear_probe(Pool& pool, net::Clock::time_point asked) {
+    if (pool.was_answered(asked)) return log(LogLevel::info, describe(pool.peer()) + " lives beside another of its id");
+    pool.end(protocol::ByeCode::link_lost, "the proxy was restarted, and this epoch of it is silent");
+}
+
 void Core::on_pool_up(Pool& pool) {
-    do drain();
+    do take_calls();
     while (!outgoing.add_pool(pool.budget()));
     ProxyPeer& peer = pool.peer();
     log(LogLevel::info, describe(peer) + ": the pool of worker " + std::to_string(pool.worker()) + " is up with " +
@@ -308,7 +365,7 @@ void Core::on_pool_ended(Pool& pool, std::string_view why) {
     log(is_stopping_ ? LogLevel::info : LogLevel::warning,
         describe(peer) + ": the pool of worker " + std::to_string(pool.worker()) + " ended with " +
             std::to_string(pool.connections().size()) + " connections: " + std::string(why));
-    drain();
+    take_calls();
     if (pool.is_up()) outgoing.remove_pool(pool.budget());
     ended_pools_.push_back({pool.id(), loop_->now() + 2 * resume_window_});
 
@@ -358,13 +415,23 @@ void Core::watch_stall() {
 }
 
 void Core::schedule_tick(std::chrono::milliseconds delay) {
-    if (tick_.is_scheduled() && !is_stopping_) return;
-    loop_->schedule(tick_, net::Clock::now() + delay);
+    const auto when = net::Clock::now() + delay;
+    if (tick_.is_scheduled() && tick_at_ <= when) return;
+    tick_at_ = when;
+    loop_->schedule(tick_, when);
 }
 
 void Core::on_tick(net::Clock::time_point now) {
     if (is_stopping_) return finish_stop_if_flushed();
     end_stalled_pools(now);
+    bool any_lost = false;
+    for (Pool* pool : all_pools()) any_lost = pool->look(now) || any_lost;
+    if (any_lost) watch_lost_links();
+    if (is_leaving_) leave_drained();
+}
+
+void Core::watch_lost_links() {
+    schedule_tick(std::max<std::chrono::milliseconds>(limits().proxy_gone_after / 20, net::TimingWheel::kTick));
 }
 
 void Core::end_stalled_pools(net::Clock::time_point now) {

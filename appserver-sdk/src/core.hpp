@@ -55,8 +55,10 @@ class Core : public std::enable_shared_from_this<Core> {
     // --- Life (core.cpp) ---
     Result<std::string> listen(std::string_view address);
     std::error_code run();
-    void stop();  ///< any thread
-    void stop_on_signals();
+    void stop();   ///< any thread
+    void drain();  ///< any thread
+    /// Calls `stop` or `drain` at the first signal.
+    void on_signals(void (Core::*then)());
     /// Ends what is left without telling anybody at the proxies; `run` has returned, or was never called.
     void shut_down();
 
@@ -96,6 +98,9 @@ class Core : public std::enable_shared_from_this<Core> {
     void on_room(LaneSlot& slot);
     /// A lane has become full.
     void watch_stall();
+    /// A lane has lost its link.
+    void watch_lost_links();
+    void on_detach(const Connection& connection);
 
     // --- Callbacks and time ---
     /// Runs `callback` and keeps what it throws from leaving; false if it threw.
@@ -120,6 +125,12 @@ class Core : public std::enable_shared_from_this<Core> {
 
   private:
     void begin_stop();
+    void begin_drain();
+    void leave_drained();
+    bool is_drained(Pool& pool) const;
+    void finish_detach(const std::shared_ptr<ConnectionState>& state);
+    void look_for_older_epochs(const protocol::Hello& proxy);
+    void hear_probe(Pool& pool, net::Clock::time_point asked);
     void finish_stop_if_flushed();
     void finish_stop();
     void on_tick(net::Clock::time_point now);
@@ -130,7 +141,7 @@ class Core : public std::enable_shared_from_this<Core> {
     ProxyPeer& peer_of(const protocol::Hello& hello);
     std::vector<Pool*> all_pools();
 
-    void drain();
+    void take_calls();
     void execute(Call& call, std::string_view frame);
     /// Appends a frame for which room was taken to all lanes it is addressed to; says which.
     void append_reserved(const Addressees& to, std::string_view frame, std::vector<AskedLane>* asked);
@@ -181,14 +192,15 @@ class Core : public std::enable_shared_from_this<Core> {
     std::size_t parked_bytes_ = 0;
     std::unordered_map<const ConnectionState*, std::shared_ptr<ConnectionState>> parking_;  ///< that have any of those
 
-    CallBatch draining_;
-    bool is_draining_ = false;
+    CallBatch taken_;
+    bool is_taking_calls_ = false;
     std::vector<std::function<void()>> deferred_;
     bool deferred_posted_ = false;
     bool is_turning_away_ = false;
+    bool is_leaving_ = false;  // drains
     bool is_stopping_ = false;
     bool has_finished_ = false;
-    bool tick_scheduled_ = false;
+    net::Clock::time_point tick_at_{};
     net::Clock::time_point stop_deadline_{};
     net::MemberHook<&Core::on_tick> tick_{*this};
     class DelayedTask;

@@ -27,7 +27,7 @@ AckStatus status_of(protocol::AckStatus status) noexcept {
 }  // namespace
 
 protocol::Result<Handled> FromProxy::on_sequenced(Bytes body) {
-    if (pool_.has_ended()) return Handled::done;
+    if (!pool_.holds_lease(net::Clock::now())) return Handled::done;
     // What this frame causes may have to be sent on this lane: without room it waits, and all behind it.
     if (!has_room(slot_.budget, core_.limits())) return Handled::later;
     TRUNKLINE_CHECK(protocol::decode(body, *this));
@@ -75,6 +75,17 @@ protocol::Result<void> FromProxy::on(const protocol::Close& message) {
     const Connection connection = *found;
     const auto by = message.by == protocol::CloseBy::client ? ClosedBy::client : ClosedBy::proxy;
     core_.on_closed(connection, {by, message.code, std::string(message.reason)});
+    return boost::outcome_v2::success();
+}
+
+protocol::Result<void> FromProxy::on(const protocol::Detach& message) {
+    TRUNKLINE_TRY(auto found, find(message.chan));
+    if (found != nullptr) core_.on_detach(Connection(*found));
+    return boost::outcome_v2::success();
+}
+
+protocol::Result<void> FromProxy::on(const protocol::Drain& message) {
+    if (message.mode == 1) pool_.on_drain_answered(slot_);
     return boost::outcome_v2::success();
 }
 

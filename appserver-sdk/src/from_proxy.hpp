@@ -19,12 +19,13 @@ class FromProxy {
     protocol::Result<void> on(const protocol::Open& message);
     protocol::Result<void> on(const protocol::Data& message);
     protocol::Result<void> on(const protocol::Close& message);
+    protocol::Result<void> on(const protocol::Detach& message);
+    protocol::Result<void> on(const protocol::Drain& message);
     protocol::Result<void> on(const protocol::Backlog& message);
     protocol::Result<void> on(const protocol::RequestAck& message);
     protocol::Result<void> on(const protocol::Bye& message);
     // What only an app server says, or what was not agreed on.
     protocol::Result<void> on(const protocol::Accept&) { return protocol::errc::unexpected_frame; }
-    protocol::Result<void> on(const protocol::Detach&) { return protocol::errc::unexpected_frame; }
     protocol::Result<void> on(const protocol::Detached&) { return protocol::errc::unexpected_frame; }
     protocol::Result<void> on(const protocol::Pause&) { return protocol::errc::unexpected_frame; }
     protocol::Result<void> on(const protocol::Mark&) { return protocol::errc::unexpected_frame; }

@@ -35,11 +35,8 @@ void IncomingLink::on_link_ended(net::Link&, const boost::system::error_code& wh
     if (decision_.lane == nullptr) {
         core_.log(LogLevel::warning, "a link ended before it carried a lane: " + why.message());
     } else {
-        // Without resume the loss of one link ends its pool (SPEC.md "Link lost").
         LaneSlot& slot = *decision_.lane;
-        slot.link = nullptr;
-        slot.pool.end(protocol::ByeCode::link_lost,
-                      "lane " + std::to_string(slot.index) + " lost its link: " + why.message());
+        if (slot.link == this) slot.pool.on_lost(slot, why);
     }
     core_.forget(*this);
 }

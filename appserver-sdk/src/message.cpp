@@ -18,6 +18,7 @@ std::string_view to_string(ClosedBy by) noexcept {
         case ClosedBy::client: return "client";
         case ClosedBy::proxy: return "proxy";
         case ClosedBy::app: return "app";
+        case ClosedBy::migrated: return "migrated";
         case ClosedBy::proxy_lost: break;
     }
     return "proxy lost";

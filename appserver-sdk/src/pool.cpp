@@ -1,5 +1,6 @@
 #include "appserver-sdk/src/pool.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "appserver-sdk/src/core.hpp"
@@ -8,16 +9,39 @@
 
 namespace trunkline {
 
-Pool::Pool(Core& core, ProxyPeer& peer, const protocol::PoolId& id, std::uint32_t worker, std::uint32_t lanes,
-           std::size_t max_frame)
+namespace {
+
+constexpr std::chrono::milliseconds kDefaultAppWindow{25'000};
+constexpr std::chrono::milliseconds kLongestAppWindow{3'600'000};
+
+std::size_t max_frame_of(const protocol::Hello& proxy) {
+    return proxy.max_frame == 0 ? protocol::kDefaultMaxFrame : static_cast<std::size_t>(proxy.max_frame);
+}
+
+bool resumes(const protocol::Hello& ours, const protocol::Hello& theirs) {
+    const auto spoken = protocol::spoken_features(ours.features, theirs.features);
+    return std::find(spoken.begin(), spoken.end(), protocol::kFeatureResume) != spoken.end();
+}
+
+}  // namespace
+
+std::chrono::milliseconds app_window_of(const protocol::Hello& proxy) {
+    return proxy.app_window.count() == 0 ? kDefaultAppWindow : std::min(proxy.app_window, kLongestAppWindow);
+}
+
+Pool::Pool(Core& core, ProxyPeer& peer, const protocol::Hello& proxy, const protocol::Attach& attach)
     : core_(core),
       peer_(peer),
-      id_(id),
-      worker_(worker),
-      budget_(std::make_shared<PoolBudget>(peer.epoch(), max_frame, lanes)) {
-    lanes_.reserve(lanes);
-    for (std::uint32_t i = 0; i < lanes; ++i) {
-        lanes_.push_back(std::make_unique<LaneSlot>(*this, i, budget_->lane[i], core.lane_settings()));
+      id_(attach.pool),
+      worker_(proxy.worker),
+      budget_(std::make_shared<PoolBudget>(peer.epoch(), max_frame_of(proxy), attach.lanes)),
+      resumes_(resumes(core.own_hello(), proxy)),
+      lease_(attach.lanes, app_window_of(proxy), core.limits().proxy_gone_after) {
+    auto settings = core.lane_settings();
+    settings.keep_alive = std::min(settings.keep_alive, app_window_of(proxy) / 4);  // else idleness would end the lease
+    lanes_.reserve(attach.lanes);
+    for (std::uint32_t i = 0; i < attach.lanes; ++i) {
+        lanes_.push_back(std::make_unique<LaneSlot>(*this, i, budget_->lane[i], settings));
     }
 }
 
@@ -34,11 +58,85 @@ bool Pool::is_flushed() const noexcept {
     return true;
 }
 
-void Pool::on_attached(LaneSlot&) {
-    if (is_up_ || has_ended_ || attached() != lanes_.size()) return;
+// --- Drain ---
+
+void Pool::announce_drain() {
+    protocol::Buffer frame;
+    protocol::append(frame, protocol::Drain{0});
+    for (const auto& slot : lanes_) append_control(*slot, frame);
+}
+
+bool Pool::has_answered_drain() const noexcept {
+    return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& slot) { return slot->has_answered_drain; });
+}
+
+// --- Links come and go ---
+
+void Pool::on_attached(LaneSlot& slot) {
+    if (has_ended_) return;
+    lease_.on_attached(slot.index);
+    if (is_up_) {
+        renew_lease();
+        on_progress(slot);
+        if (has_ended_) return;
+        go_on(slot);
+        if (!has_ended_) core_.on_room(slot);
+        return;
+    }
+    if (attached() != lanes_.size()) return;
     is_up_ = true;
+    renew_lease();
     core_.on_pool_up(*this);
 }
+
+void Pool::on_lost(LaneSlot& slot, const boost::system::error_code& why) {
+    slot.link = nullptr;
+    const auto code = net::bye_code(why);
+    if (!resumes_ || !is_up_ || code != protocol::ByeCode::link_lost) {
+        return end(code, "lane " + std::to_string(slot.index) + " lost its link: " + why.message());
+    }
+    lease_.on_lost(slot.index, net::is_closed_by_peer(why), core_.loop().now());
+    core_.log(LogLevel::warning, "proxy " + *peer_.id() + ", worker " + std::to_string(worker_) + ": lane " +
+                                     std::to_string(slot.index) + " lost its link: " + why.message());
+    core_.watch_lost_links();
+}
+
+void Pool::renew_lease() {
+    auto answered = net::Clock::time_point::max();
+    for (const auto& slot : lanes_) answered = std::min(answered, slot->lane.answered());
+    lease_.renew(answered);
+}
+
+bool Pool::holds_lease(net::Clock::time_point now) {
+    if (has_ended_) return false;
+    if (!resumes_ || !lease_.is_over(now)) return true;
+    end(protocol::ByeCode::link_lost,
+        "the proxy has not answered within the window: it may have given its clients to another");
+    return false;
+}
+
+bool Pool::look(net::Clock::time_point now) {
+    if (!holds_lease(now)) return false;
+    if (resumes_ && lease_.is_abandoned(now)) {
+        end(protocol::ByeCode::link_lost, "the proxy closed all links and does not come back");
+        return false;
+    }
+    return lease_.has_lost();
+}
+
+void Pool::probe() {
+    for (const auto& slot : lanes_) {
+        if (slot->link == nullptr || !slot->link->is_attached()) continue;
+        slot->lane.probe();
+        slot->link->touch();
+    }
+}
+
+bool Pool::was_answered(net::Clock::time_point since) const {
+    return std::any_of(lanes_.begin(), lanes_.end(), [&](const auto& slot) { return slot->lane.answered() >= since; });
+}
+
+// --- What they bring ---
 
 void Pool::on_chunk(LaneSlot& slot, std::string_view chunk) {
     if (has_ended_) return;
@@ -52,6 +150,7 @@ void Pool::on_chunk(LaneSlot& slot, std::string_view chunk) {
                                                      std::to_string(slot.lane.received()) + ": " +
                                                      taken.error().message());
     }
+    if (resumes_) renew_lease();
     on_progress(slot);
 }
 
@@ -69,7 +168,8 @@ void Pool::on_progress(LaneSlot& slot) {
 }
 
 void Pool::go_on(LaneSlot& slot) {
-    if (has_ended_ || !slot.lane.has_waiting() || !has_room(slot.budget, core_.limits())) return;
+    if (has_ended_ || !slot.lane.is_attached() || !slot.lane.has_waiting() || !has_room(slot.budget, core_.limits()))
+        return;
     FromProxy sink(core_, slot);
     const auto taken = slot.lane.resume(core_.loop().now(), sink);
     if (has_ended_) return;

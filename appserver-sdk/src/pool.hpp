@@ -11,10 +11,12 @@
 #include "appserver-sdk/src/budget.hpp"
 #include "appserver-sdk/src/connection_state.hpp"
 #include "appserver-sdk/src/connection_table.hpp"
+#include "appserver-sdk/src/pool_lease.hpp"
 #include "net/clock.hpp"
 #include "net/turn.hpp"
 #include "trunkline/protocol/lane/lane.hpp"
 #include "trunkline/protocol/service/extension.hpp"
+#include "trunkline/protocol/service/handshake.hpp"
 
 namespace trunkline {
 
@@ -22,6 +24,9 @@ class Core;
 class IncomingLink;
 class Pool;
 class ProxyPeer;
+
+/// How long callbacks may be called for a pool whose proxy does not answer.
+std::chrono::milliseconds app_window_of(const protocol::Hello& proxy);
 
 /// One lane of a pool with what the SDK keeps beside it.
 struct LaneSlot {
@@ -32,22 +37,24 @@ struct LaneSlot {
     const std::uint32_t index;
     LaneBudget& budget;
     protocol::Lane lane;
-    IncomingLink* link = nullptr;                               ///< set from Attach on; null before
+    IncomingLink* link = nullptr;                               ///< set from Attach on; null while there is none
+    std::optional<std::uint32_t> attempt;                       ///< of the newest Attach
     std::uint64_t released = 0;                                 ///< peer_handled() as last taken off the budget
     std::uint64_t highest_opened = 0;                           ///< chan
+    bool has_answered_drain = false;                            ///< the proxy has said all it will
     std::optional<net::Clock::time_point> full_since;           ///< or the last acknowledgement while full
     std::deque<std::string> owed;                               ///< control frames beyond the reserve, in order
     std::vector<std::shared_ptr<ConnectionState>> owed_pauses;  ///< whose Pause waits behind those, each once
     std::vector<std::shared_ptr<ConnectionState>> waiting;      ///< for room: to call back, or to go on unparking
 };
 
-/// The lanes between one worker of a proxy and this app server. It is up when all its lanes are attached, and ends
-/// whole: by a lost link, a Bye, a bad frame, a stall, a newer pool of the same worker, or the end of the app server.
+/// The lanes between one worker of a proxy and this app server. It is up when all its lanes are attached, from then on
+/// outlives its links, and ends whole: when its lease is over, by a Bye, a bad frame, a stall, a newer pool of the same
+/// worker, or the end of the app server.
 /// Owned by its ProxyPeer; after its end by the loop, until the turn is over. Used on the loop.
 class Pool final : public net::TurnHook {
   public:
-    Pool(Core& core, ProxyPeer& peer, const protocol::PoolId& id, std::uint32_t worker, std::uint32_t lanes,
-         std::size_t max_frame);
+    Pool(Core& core, ProxyPeer& peer, const protocol::Hello& proxy, const protocol::Attach& attach);
 
     const protocol::PoolId& id() const noexcept { return id_; }
     std::uint32_t worker() const noexcept { return worker_; }
@@ -60,8 +67,18 @@ class Pool final : public net::TurnHook {
     bool has_ended() const noexcept { return has_ended_; }
     std::size_t attached() const noexcept;
 
-    /// A link has attached a lane; the last one makes the pool up.
+    /// A link has attached a lane; the last one makes the pool up. One that comes back goes on with what waits.
     void on_attached(LaneSlot& slot);
+    /// The link of a lane has ended by itself.
+    void on_lost(LaneSlot& slot, const boost::system::error_code& why);
+    /// Whether its callbacks may be called at this time. If not, it has ended.
+    bool holds_lease(net::Clock::time_point now);
+    /// Looks at the clock; false if it has ended, or nothing needs to be looked at until a link is lost.
+    bool look(net::Clock::time_point now);
+    /// Asks the proxy for a sign of life on all lanes that have a link.
+    void probe();
+    /// Whether any lane was answered for something sent at `since` or later.
+    bool was_answered(net::Clock::time_point since) const;
     /// Bytes of the link of this lane.
     void on_chunk(LaneSlot& slot, std::string_view chunk);
     /// Offers the frames that wait once more, if there is room for what they cause.
@@ -77,12 +94,18 @@ class Pool final : public net::TurnHook {
     /// Ends it at the proxy (a Bye on each link) and here. Nothing happens if it has ended.
     void end(protocol::ByeCode code, std::string_view why);
 
+    /// Tells the proxy that this app server drains; the proxy answers on each lane behind its last Open and Detach.
+    void announce_drain();
+    void on_drain_answered(LaneSlot& slot) { slot.has_answered_drain = true; }
+    bool has_answered_drain() const noexcept;
+
     /// Whether everything that was sent has been handled by the proxy.
     bool is_flushed() const noexcept;
 
   private:
     void on_turn_end() override {}
     void on_progress(LaneSlot& slot);
+    void renew_lease();
     bool append_if_reserve(LaneSlot& slot, std::string_view frame);
     void pay(LaneSlot& slot);
 
@@ -93,6 +116,8 @@ class Pool final : public net::TurnHook {
     const std::shared_ptr<PoolBudget> budget_;
     std::vector<std::unique_ptr<LaneSlot>> lanes_;
     ConnectionTable connections_;
+    const bool resumes_;  // both sides announced it
+    PoolLease lease_;
     bool is_up_ = false;
     bool has_ended_ = false;
 };

@@ -14,6 +14,14 @@ std::size_t bytes_of(const protocol::StringMap& map) {
     return bytes;
 }
 
+Opened opened_by(protocol::OpenReason why) noexcept {
+    switch (why) {
+        case protocol::OpenReason::migrated: return Opened::migrated;
+        case protocol::OpenReason::resumed: return Opened::resumed;
+        default: return Opened::fresh;
+    }
+}
+
 }  // namespace
 
 RequestRecord::RequestRecord(const protocol::Open& open) {
@@ -24,9 +32,11 @@ RequestRecord::RequestRecord(const protocol::Open& open) {
         header_bytes += name.size();
         values.for_each([&](std::string_view value) { header_bytes += value.size(); });
     });
+    std::size_t group_bytes = 0;
+    open.groups.for_each([&](std::string_view group) { group_bytes += group.size(); });
     const std::string_view open_user = open.user.value_or(std::string_view{});
     block_.reset(new char[open.connection_id.size() + open_user.size() + open.query.size() + open.peer_address.size() +
-                          open.path.size() + open.subprotocol.size() + open.host.size() + header_bytes +
+                          open.path.size() + open.subprotocol.size() + open.host.size() + header_bytes + group_bytes +
                           bytes_of(open.claims) + bytes_of(open.path_parameters)]);
     next_ = block_.get();
 
@@ -51,6 +61,9 @@ RequestRecord::RequestRecord(const protocol::Open& open) {
     };
     keep_all(open.claims, claims);
     keep_all(open.path_parameters, path_parameters);
+    groups.reserve(open.groups.size());
+    open.groups.for_each([this](std::string_view group) { groups.push_back(keep(group)); });
+    opened = opened_by(open.why);
 }
 
 bool RequestRecord::offers(std::string_view wanted) const noexcept {

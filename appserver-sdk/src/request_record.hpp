@@ -23,6 +23,8 @@ class RequestRecord {
 
     std::string_view id, user, query, remote_address, path, subprotocol, host;
     std::vector<NameValue> claims, headers, path_parameters;
+    std::vector<std::string_view> groups;
+    Opened opened = Opened::fresh;
 
   private:
     std::string_view keep(std::string_view text);

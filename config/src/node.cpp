@@ -45,6 +45,8 @@ std::string Node::child_path(std::string_view key) const {
     return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }
 
+bool Node::holds_map() const { return value_ != nullptr && value_->kind == Kind::map; }
+
 bool Node::open_map(std::string_view expected) {
     if (value_ == nullptr || value_->kind == Kind::null) {
         is_map_ = true;

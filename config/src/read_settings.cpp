@@ -62,6 +62,26 @@ Endpoint read_endpoint(Node& node) {
     return endpoint;
 }
 
+/// An endpoint, or a map with one and what stands before it.
+Endpoint read_app_server(Node& node) {
+    if (!node.holds_map()) return read_endpoint(node);
+    Endpoint endpoint;
+    if (!node.open_map("a map with address and direct")) return endpoint;
+    Node address = node.require("address", kEndpointForm);
+    endpoint = read_endpoint(address);
+    node.take("direct").read(endpoint.direct);
+    node.close_map();
+    return endpoint;
+}
+
+void read_when_lost(Node node, WhenLostSettings& when_lost) {
+    if (!node.open_map("a map with hold and then")) return;
+    node.take("hold").read(when_lost.hold, milliseconds(0), kMaxTime);
+    node.take("then").read_one_of<ThenLost>(when_lost.then,
+                                            {{"reassign", ThenLost::reassign}, {"close", ThenLost::close}});
+    node.close_map();
+}
+
 std::vector<UpstreamSettings> read_upstreams(Node node) {
     std::vector<UpstreamSettings> upstreams;
     for (Node& item : node.named("a map of upstreams by name")) {
@@ -71,12 +91,13 @@ std::vector<UpstreamSettings> read_upstreams(Node node) {
             item.report("the name " + quote(upstream.name), "a name of 1 to 64 letters, digits, _ and -");
         if (!item.open_map("a map with app_servers")) continue;
         for (Node& server : item.require("app_servers", kAppServersForm).at_least_one_item(kAppServersForm))
-            upstream.app_servers.push_back(read_endpoint(server));
+            upstream.app_servers.push_back(read_app_server(server));
         item.take("pool_size").read_number(upstream.pool_size, 1, 256);
         item.take("balance").read_one_of<Balance>(
             upstream.balance,
             {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});
-        item.close_map({"when_lost", "accept"});
+        read_when_lost(item.take("when_lost"), upstream.when_lost);
+        item.close_map({"accept"});
     }
     return upstreams;
 }
@@ -260,6 +281,8 @@ void read_links(Node node, LinkSettings& links) {
     node.take("redial_min").read(links.redial_min, kMinTime, kMaxTime);
     node.take("redial_max").read(links.redial_max, kMinTime, kMaxTime);
     node.take("resolve_every").read(links.resolve_every, kMinTime, kMaxTime);
+    node.take("resume_window").read(links.resume_window, kMinTime, kMaxTime);
+    node.take("gone_after").read(links.gone_after, kMinTime, kMaxTime);
     node.take("window").read_bytes(links.window_bytes, 4 * kKiB, kGiB);
     node.take("ring").read_bytes(links.ring_bytes, 4 * kKiB, kGiB);
     node.take("max_frame").read_bytes(links.max_frame_bytes, 4 * kKiB, kGiB);

@@ -25,11 +25,16 @@ protocol::ByeCode bye_code(const boost::system::error_code& error) noexcept {
         case errc::bad_offset:
         case errc::bad_ack: return ByeCode::bad_offset;
         case errc::refused:
+        case errc::unknown_pool:
         case errc::bad_key:
         case errc::not_native:
         case errc::version_mismatch: return ByeCode::refused;
         default: return ByeCode::bad_frame;
     }
+}
+
+bool is_closed_by_peer(const boost::system::error_code& why) noexcept {
+    return why == asio::error::eof || why == asio::error::connection_reset || why == asio::error::broken_pipe;
 }
 
 Link::Link(Loop& loop, ByteStream stream, std::unique_ptr<LinkHandshake> handshake, LinkOwner& owner,

@@ -25,6 +25,9 @@ class LinkOwner {
     virtual void on_link_ended(Link& link, const boost::system::error_code& why) = 0;
 };
 
+/// Whether a link that ended so was closed at the other end, rather than silent or out of reach.
+bool is_closed_by_peer(const boost::system::error_code& why) noexcept;
+
 /// What a Bye says of a pool that ends for this error of one of its links or lanes.
 protocol::ByeCode bye_code(const boost::system::error_code& error) noexcept;
 

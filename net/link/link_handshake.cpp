@@ -18,23 +18,6 @@ namespace {
 
 constexpr std::size_t kNonceBytes = 16;
 
-/// Takes the one message that is expected next.
-template <class Message>
-struct Expect {
-    std::optional<Message> message;
-    void on(const Message& m) { message = m; }
-    template <class Other>
-    void on(const Other&) {}
-};
-
-template <class Message>
-Result<Message> expect(Bytes body) {
-    Expect<Message> sink;
-    TRUNKLINE_CHECK(decode(body, sink));
-    if (!sink.message) return errc::unexpected_frame;
-    return *sink.message;
-}
-
 bool same(Bytes a, Bytes b) noexcept {
     return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -81,7 +64,7 @@ ProxyHandshake::ProxyHandshake(Hello hello, LinkKey key, Attach attach, Lane& la
 
 Result<std::optional<Attachment>> ProxyHandshake::on_frame(Bytes body, Buffer& out) {
     if (app_hello_.empty()) {
-        auto request = expect<HandshakeRequest>(body);
+        auto request = decode_only<HandshakeRequest>(body);
         if (!request) {
             append_handshake_refusal(out, "expected a handshake request");
             return request.error();
@@ -113,12 +96,15 @@ Result<std::optional<Attachment>> ProxyHandshake::on_frame(Bytes body, Buffer& o
         return std::nullopt;
     }
 
-    TRUNKLINE_TRY(auto attached, expect<Attached>(body));
+    TRUNKLINE_TRY(auto attached, decode_only<Attached>(body));
     Buffer own;
     encode_hello_without_mac(own, hello_);
     if (!is_proven(key_, attached.mac, 'a', app_hello_, own)) return errc::bad_key;
-    if (attached.status != AttachStatus::ok) {
-        return attached.status == AttachStatus::bad_offset ? errc::bad_offset : errc::refused;
+    switch (attached.status) {
+        case AttachStatus::ok: break;
+        case AttachStatus::unknown_pool: return errc::unknown_pool;
+        case AttachStatus::bad_offset: return errc::bad_offset;
+        default: return errc::refused;
     }
     return Attachment{&lane_, attached.received, attached.limit};
 }
@@ -136,7 +122,7 @@ void AppHandshake::begin(Buffer& out) {
 
 Result<std::optional<Attachment>> AppHandshake::on_frame(Bytes body, Buffer& out) {
     if (!proxy_) {
-        TRUNKLINE_TRY(auto response, expect<HandshakeResponse>(body));
+        TRUNKLINE_TRY(auto response, decode_only<HandshakeResponse>(body));
         if (response.error && !response.error->empty()) return errc::refused;
         if (!response.hello) return errc::not_native;
         TRUNKLINE_TRY(auto proxy, decode_hello(*response.hello));
@@ -149,7 +135,7 @@ Result<std::optional<Attachment>> AppHandshake::on_frame(Bytes body, Buffer& out
         return std::nullopt;
     }
 
-    TRUNKLINE_TRY(auto attach, expect<Attach>(body));
+    TRUNKLINE_TRY(auto attach, decode_only<Attach>(body));
     Answer answer = decide_(*proxy_, attach);
     if (answer.status == AttachStatus::ok && !answer.lane->can_attach(attach.received)) {
         answer.status = AttachStatus::bad_offset;

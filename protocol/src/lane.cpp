@@ -6,14 +6,6 @@
 namespace trunkline::protocol {
 namespace {
 
-/// Takes the one message that a lane reads itself.
-struct AckReader {
-    std::optional<Ack> ack;
-    void on(const Ack& message) { ack = message; }
-    template <class Other>
-    void on(const Other&) {}
-};
-
 std::uint64_t milliseconds_of(TimePoint now) {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
@@ -62,6 +54,8 @@ Result<void> Lane::attach(std::uint64_t peer_received, std::uint64_t peer_limit,
     control_.clear();
     control_sent_ = 0;
     partial_.clear();
+    if (answered_ == TimePoint{}) answered_ = heard_ = now;
+    ack_at_once_ = side_ == Side::app;  // what the app's window counts from is to be renewed
     attached_ = true;
     announced_limit_ = std::max(announced_limit_, limit());  // our side of Attach or Attached said so
     acked_ = handled_;
@@ -80,16 +74,14 @@ std::size_t Lane::gather(std::span<Bytes> out, TimePoint now) {
     if (!attached_) return 0;
     if (ack_due(now)) {
         Ack ack{handled_, limit(), 0};
-        if (side_ == Side::app) {
-            ack.stamp = milliseconds_of(now);
-        } else {
-            ack.stamp = newest_stamp_;
-        }
+        if (side_ == Side::app) newest_stamp_ = milliseconds_of(now);
+        ack.stamp = newest_stamp_;
         place_control();
         protocol::append(control_, ack);
         acked_ = handled_;
         announced_limit_ = limit();
         ack_since_.reset();
+        ack_at_once_ = false;
         last_ack_ = now;
     }
     if (control_.empty()) return ring_.gather(sent_, writable_, out);
@@ -116,22 +108,19 @@ void Lane::written(std::size_t bytes) {
         }
     }
     sent_ += bytes;
+    ever_sent_ = std::max(ever_sent_, sent_);
 }
 
-std::size_t Lane::held_frames(std::uint32_t type) const {
-    constexpr std::size_t kEnough = 16;  // a length, an array's head, a type
-    std::size_t count = 0;
-    for (auto frame = ring_.begin(); frame < ring_.end(); frame = ring_.next_frame(frame)) {
-        std::array<Bytes, 2> views;
-        const auto n = ring_.gather(frame, std::min<std::uint64_t>(frame + kEnough, ring_.end()), views);
-        std::string head;
-        for (std::size_t i = 0; i < n; ++i) head += views[i];
-        const auto length = read_length(head, kMaxFrameLength);
-        if (!length || !length.value()) continue;
-        const auto found = peek_type(Bytes(head).substr(length.value()->prefix));
-        if (found && found.value() == type) ++count;
+Bytes Lane::held_frame(std::uint64_t begin, std::uint64_t end, Buffer& scratch) const {
+    scratch.clear();
+    while (true) {
+        std::array<Bytes, 1> piece;
+        ring_.gather(begin, end, piece);
+        if (scratch.empty() && piece[0].size() == end - begin) return piece[0];
+        scratch.append(piece[0]);  // it lies in several blocks
+        begin += piece[0].size();
+        if (begin == end) return scratch;
     }
-    return count;
 }
 
 // --- In ---
@@ -153,6 +142,7 @@ void Lane::on_handled(std::size_t bytes, TimePoint now) noexcept {
 
 bool Lane::ack_due(TimePoint now) const noexcept {
     if (!attached_) return false;
+    if (ack_at_once_) return true;
     if (handled_ - acked_ >= std::min(kAckEvery, settings_.window_bytes / 4)) return true;
     const auto deadline = ack_deadline();
     return deadline && *deadline <= now;
@@ -160,15 +150,14 @@ bool Lane::ack_due(TimePoint now) const noexcept {
 
 std::optional<TimePoint> Lane::ack_deadline() const noexcept {
     if (!attached_) return std::nullopt;
+    if (ack_at_once_) return last_ack_;
     const auto regular = last_ack_ + settings_.keep_alive;
     return ack_since_ ? std::min(*ack_since_ + settings_.ack_delay, regular) : regular;
 }
 
 Result<void> Lane::on_ack_body(Bytes body, TimePoint now) {
-    AckReader reader;
-    TRUNKLINE_CHECK(decode(body, reader));
-    if (!reader.ack) return errc::unexpected_frame;
-    return on_ack(*reader.ack, now);
+    TRUNKLINE_TRY(auto ack, decode_only<Ack>(body));
+    return on_ack(ack, now);
 }
 
 Result<void> Lane::on_ack(const Ack& ack, TimePoint now) {
@@ -180,9 +169,14 @@ Result<void> Lane::on_ack(const Ack& ack, TimePoint now) {
         peer_limit_ = ack.limit;
         widen();
     }
-    if (side_ == Side::proxy && ack.stamp != newest_stamp_) {
+    if (side_ == Side::proxy) {
+        heard_ = now;
+        if (ack.stamp == newest_stamp_) return boost::outcome_v2::success();
         newest_stamp_ = ack.stamp;
         if (!ack_since_) ack_since_ = now;  // a new stamp is answered as soon as handled bytes are
+    } else {
+        if (ack.stamp > newest_stamp_) return errc::bad_ack;  // it answers what was not asked
+        answered_ = std::max(answered_, TimePoint(std::chrono::milliseconds(ack.stamp)));
     }
     return boost::outcome_v2::success();
 }

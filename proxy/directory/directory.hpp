@@ -64,6 +64,16 @@ class Directory {
     /// The name lives as long as the member belongs to it.
     std::optional<std::string_view> user_of(const Member& member) const noexcept;
 
+    /// `visit(std::string_view)` for each group of a member.
+    template <class Visit>
+    void for_each_group_of(const Member& member, Visit&& visit) const {
+        const Memberships* memberships = memberships_of(member);
+        if (memberships == nullptr) return;
+        for (const Membership& membership : *memberships) {
+            if (!membership.set->is_user) visit(membership.set->name);
+        }
+    }
+
     std::size_t size() const noexcept { return all_.size(); }
     std::size_t group_count() const noexcept { return groups_.size(); }
     std::size_t user_count() const noexcept { return users_.size(); }

@@ -106,10 +106,16 @@ class WorkerCounters {
         return Clock::time_point(Clock::duration(turned_at_.load(std::memory_order_relaxed)));
     }
 
-    Counter fanout_frames;  ///< fan-out verbs (group, user, all) taken from links; their copies are `messages`
-    Counter late_frames;    ///< frames for a chan that had ended
-    Gauge outbox_bytes;     ///< waiting for clients
-    Gauge ring_bytes;       ///< sent to app servers and not acknowledged
+    Counter fanout_frames;    ///< fan-out verbs (group, user, all) taken from links; their copies are `messages`
+    Counter late_frames;      ///< frames for a chan that had ended
+    Gauge outbox_bytes;       ///< waiting for clients
+    Gauge ring_bytes;         ///< sent to app servers and not acknowledged
+    Gauge open_record_bytes;  ///< kept to open connections at another app server
+    Gauge held_connections;   ///< without an app server now
+    Counter redelivered;      ///< messages handed on that a lost app server may have handled
+    Counter links_lost;       ///< of pools that are up
+    Counter links_resumed;    ///< of those, came back
+    Counter pools_ended;      ///< that were up
     LagHistogram loop_lag;
     UpstreamBoard upstream_board;
 

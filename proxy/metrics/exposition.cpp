@@ -141,12 +141,15 @@ void append_messages(std::vector<MetricFamily>& out, const std::vector<const Wor
 
 void append_queues(std::vector<MetricFamily>& out, const std::vector<const WorkerCounters*>& workers,
                    std::uint64_t dropped_log_lines) {
-    auto queues = family("trunkline_queue_bytes", "Bytes that wait: for clients, for acknowledgement by app servers",
-                         MetricType::Gauge);
+    auto queues =
+        family("trunkline_queue_bytes",
+               "Bytes kept: for clients, until app servers have acknowledged them, to open again", MetricType::Gauge);
     add(queues, {label("queue", "outbox")},
         sum(workers, [](const WorkerCounters& worker) { return worker.outbox_bytes.value(); }));
     add(queues, {label("queue", "ring")},
         sum(workers, [](const WorkerCounters& worker) { return worker.ring_bytes.value(); }));
+    add(queues, {label("queue", "open_record")},
+        sum(workers, [](const WorkerCounters& worker) { return worker.open_record_bytes.value(); }));
     out.push_back(std::move(queues));
 
     auto drops =
@@ -160,6 +163,20 @@ void append_queues(std::vector<MetricFamily>& out, const std::vector<const Worke
     out.push_back(std::move(drops));
     out.push_back(single("trunkline_late_frames_total", "Frames for connections that had ended", MetricType::Counter,
                          sum(workers, [](const WorkerCounters& worker) { return worker.late_frames.value(); })));
+}
+
+void append_faults(std::vector<MetricFamily>& out, const std::vector<const WorkerCounters*>& workers) {
+    const auto counter = [&](const char* name, const char* help, Counter WorkerCounters::*member) {
+        out.push_back(single(name, help, MetricType::Counter,
+                             sum(workers, [&](const WorkerCounters& worker) { return (worker.*member).value(); })));
+    };
+    counter("trunkline_links_lost_total", "Links that were lost under a pool", &WorkerCounters::links_lost);
+    counter("trunkline_links_resumed_total", "Links that took up a lane again", &WorkerCounters::links_resumed);
+    counter("trunkline_pools_ended_total", "Pools that were up and ended", &WorkerCounters::pools_ended);
+    counter("trunkline_redelivered_total", "Messages handed on that a lost app server may have handled",
+            &WorkerCounters::redelivered);
+    out.push_back(single("trunkline_held_connections", "Connections that wait for an app server", MetricType::Gauge,
+                         sum(workers, [](const WorkerCounters& worker) { return worker.held_connections.value(); })));
 }
 
 void append_process(std::vector<MetricFamily>& out) {
@@ -185,6 +202,7 @@ std::vector<MetricFamily> Exposition::Collect() const {
     append_connections(families, workers_);
     append_messages(families, workers_);
     append_queues(families, workers_, dropped_log_lines_());
+    append_faults(families, workers_);
     families.push_back(links(workers_));
     families.push_back(loop_lag(workers_));
     families.push_back(single("trunkline_draining", "1 from the moment on at which this proxy was told to stop",

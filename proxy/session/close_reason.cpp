@@ -39,6 +39,7 @@ constexpr std::array<CloseReasonInfo, kCloseReasonCount> kTable{{
     {R::ask_timeout, "ask_timeout", By::proxy, 503, "app server did not answer"},
     {R::app_server_lost, "app_server_lost", By::proxy, 1012, "app server lost"},
     {R::app_server_stopping, "app_server_stopping", By::app, 1012, "app server restarting"},
+    {R::redelivered_twice, "redelivered_twice", By::proxy, 1011, "a message could not be handled"},
 
     {R::draining, "draining", By::proxy, 1012, "proxy restarting"},
     {R::max_connection_age, "max_connection_age", By::proxy, 1012, "come back"},

@@ -8,6 +8,7 @@
 
 #include "proxy/listener/http_answer.hpp"
 #include "proxy/log/logging.hpp"
+#include "proxy/upstream/held_connections.hpp"
 #include "proxy/upstream/lane_pool.hpp"
 #include "proxy/upstream/upstream.hpp"
 #include "trunkline/protocol/service/encode.hpp"
@@ -130,6 +131,7 @@ void Session::on_accept(std::optional<Bytes> user, const std::vector<Bytes>& gro
         answer_upgrade(asking->request, fits ? *subprotocol : Bytes());
         enter_directory(asking->opened, user);
         wake_by(next_deadline(last_message_));
+        if (binding_.lane != nullptr && binding_.lane->pool().is_draining()) move();
     } else if (user && state_ == State::open) {
         upstream_.directory().set_user(*this, user);
     }
@@ -162,16 +164,12 @@ void Session::read() {
     const auto block = home_.loop.read_block();
     while (readable_) {
         if (state_ == State::closed) return;
-        if (state_ == State::open && binding_.lane->is_blocked()) {
-            wait_for_lane();
-            pause(PauseReason::lane_full);
-        }
+        if (state_ == State::open) look_for_room();
         if (paused_.is_paused() && state_ == State::open) return;
 
         std::size_t size = block.size();
         if (state_ == State::open) {
-            size = std::min({size, std::max(kMinReadBytes, static_cast<std::size_t>(binding_.lane->room())),
-                             std::max(kMinReadBytes, share_left())});
+            size = std::min(size, std::max(kMinReadBytes, room_for_reading()));
         }
         if (home_.loop.now() - heard_ > kAnswersLate) stream_.defer_ack();
         const auto in = stream_.read_some(block.first(size));
@@ -216,12 +214,31 @@ void Session::read() {
     }
 }
 
+void Session::look_for_room() {
+    if (held_ != nullptr) {
+        if (held_->is_full()) pause(PauseReason::held);
+    } else if (binding_.lane->is_blocked()) {
+        wait_for_lane();
+        pause(PauseReason::lane_full);
+    }
+}
+
+std::size_t Session::room_for_reading() const noexcept {
+    if (held_ != nullptr) return 0;
+    return std::min(static_cast<std::size_t>(binding_.lane->room()), share_left());
+}
+
 void Session::on_message(PayloadKind kind, Bytes payload) {
     if (state_ != State::open) {
         home_.counters.drops(DropReason::client_closing).add();
         return;
     }
     since_ = {};  // this one is whole; another may have begun behind it
+    if (held_ != nullptr) {
+        last_message_ = home_.loop.now();
+        home_.counters.count_message(Direction::to_app, payload.size());
+        return held_->add(kind, payload);
+    }
     if (payload.size() > binding_.lane->max_payload()) {
         home_.counters.drops(DropReason::too_large).add();
         return close(CloseReason::message_too_big);
@@ -315,6 +332,7 @@ void Session::on_lane_room() {
         return;
     }
     if (state_ != State::open) return;
+    if (detach_untold_) return send_detach();
     if (backlog_ != backlog_told_) tell_backlog();
     go_on(PauseReason::lane_full);
 }

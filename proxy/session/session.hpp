@@ -16,6 +16,7 @@
 #include "proxy/metrics/counters.hpp"
 #include "proxy/session/close_reason.hpp"
 #include "proxy/session/outbox.hpp"
+#include "proxy/upstream/departed.hpp"
 #include "trunkline/protocol/ids.hpp"
 #include "trunkline/protocol/websocket/frame_reader.hpp"
 
@@ -23,6 +24,7 @@ namespace trunkline::proxy {
 
 class PoolLane;
 class SessionTable;
+struct HeldConnection;
 class Upstream;
 
 /// What all sessions of a worker share. Owned by the worker, outlives them.
@@ -78,8 +80,20 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
 
     // --- Ends ---
 
-    /// The pool of its lane has ended: the client is told `why`, the app nothing.
-    void on_pool_ended(CloseReason why);
+    /// The pool of its lane has ended: the connection is held until it has an app server again, or else the client is
+    /// told `why` and the app nothing.
+    void on_pool_ended(CloseReason why, bool may_hold);
+    /// Its app server is draining: moves to another one.
+    void move();
+    bool is_told_to_move() const noexcept { return has_ended() || (moving_ && !detach_untold_); }
+    /// Its app server has sent the last for this connection.
+    void on_detached();
+    /// It was held, and is open at an app server again.
+    void on_placed(const Binding& binding);
+    /// It was held, and no app server is left for it.
+    void give_up(CloseReason why);
+    /// What it takes to open it again; none where that does not happen.
+    OpenRecord& record() noexcept { return record_; }
 
     /// The one way out; later calls do nothing. The client gets `code` and `text`, the app a Close unless it was its
     /// own. Zero and empty stand for what the table of reasons says.
@@ -108,6 +122,8 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
         lane_full,
         share,  // of its lane: too much of this client waits to be handled
         app,
+        moving,  // to another app server
+        held,    // without an app server, and has said much since
     };
 
     enum class Content : std::uint8_t {
@@ -128,6 +144,8 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     void read();
     void on_message(protocol::PayloadKind kind, protocol::Bytes payload);
     void on_client_close(std::uint16_t code, protocol::Bytes reason);
+    void look_for_room();
+    std::size_t room_for_reading() const noexcept;
     void count_share(std::size_t payload_bytes);
     std::size_t share_left() const noexcept;
     void pause(PauseReason reason);
@@ -135,6 +153,10 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
 
     void enter_directory(const Opened& opened, std::optional<protocol::Bytes> user);
     void answer_upgrade(const UpgradeRequest& request, protocol::Bytes subprotocol);
+
+    void hold(HeldConnection& held);
+    Departed depart();
+    void send_detach();
 
     Outbox& outbox();
     bool fits(std::size_t bytes) const;
@@ -169,6 +191,8 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     bool can_write_ : 1 = true;
     bool close_seen_ : 1 = false;      // closing: nothing more is expected of the client
     bool close_untold_ : 1 = false;    // the lane had no room for our Close
+    bool moving_ : 1 = false;          // to another app server: Detached is awaited
+    bool detach_untold_ : 1 = false;   // the lane had no room for our Detach
     bool backlog_ : 1 = false;         // over a quarter of the outbox limit, below an eighth not yet
     bool backlog_told_ : 1 = false;    // what the app knows
     bool waits_for_lane_ : 1 = false;  // on its waiting list
@@ -188,6 +212,9 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     net::Clock::time_point progress_{};      // the client took bytes, or there was nothing to take
 
     Upstream& upstream_;
+    HeldConnection* held_ = nullptr;  // while it has no app server
+    OpenRecord record_;
+    std::unique_ptr<Departed> departed_;  // its end is to be told
     ConnectionTicket ticket_;
     std::uint32_t table_index_ = 0;
     std::unique_ptr<Asking> asking_;  // only between Open and Accept

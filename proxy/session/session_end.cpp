@@ -3,6 +3,7 @@
 #include "proxy/log/logging.hpp"
 #include "proxy/session/session.hpp"
 #include "proxy/session/session_table.hpp"
+#include "proxy/upstream/held_connections.hpp"
 #include "proxy/upstream/lane_pool.hpp"
 #include "proxy/upstream/upstream.hpp"
 #include "trunkline/protocol/service/encode.hpp"
@@ -41,11 +42,67 @@ void Session::on_app_close(std::uint16_t code, Bytes reason) {
     }
 }
 
-void Session::on_pool_ended(CloseReason why) {
-    binding_ = {};  // nobody is left to be told, and the lane goes with its pool
-    waits_for_lane_ = awaits_ack_ = close_untold_ = false;
+void Session::on_pool_ended(CloseReason why, bool may_hold) {
+    const Binding was = std::exchange(binding_, {});  // nobody is left to be told, and the lane goes with its pool
+    waits_for_lane_ = awaits_ack_ = moving_ = detach_untold_ = false;
+    if (may_hold && departed_) {
+        departed_->chan = was.chan;
+        upstream_.held().take(std::move(*departed_), was.lane->pool());
+    }
+    close_untold_ = false;
+    departed_.reset();
     if (state_ == State::closed) return leave_table();  // it was here only to tell the app
+    if (may_hold && record_ && state_ == State::open)
+        return hold(upstream_.held().take(*this, was.chan, was.lane->pool()));
     close(why);
+}
+
+/// From here on it has no app server. What made the one before not read the client any more went with it.
+void Session::hold(HeldConnection& held) {
+    held_ = &held;
+    backlog_told_ = false;
+    share_before_ = share_behind_ = 0;
+    share_mark_ = 0;
+    for (const auto reason : {PauseReason::lane_full, PauseReason::share, PauseReason::app, PauseReason::moving}) {
+        go_on(reason);
+    }
+}
+
+void Session::on_placed(const Binding& binding) {
+    held_ = nullptr;
+    binding_ = binding;
+    tell_backlog();
+    go_on(PauseReason::held);
+}
+
+void Session::give_up(CloseReason why) {
+    held_ = nullptr;
+    close(why);
+}
+
+// --- To another app server ---
+
+void Session::move() {
+    if (state_ != State::open || moving_ || binding_.lane == nullptr) return;
+    if (!record_) return close(CloseReason::app_server_stopping);
+    moving_ = true;
+    pause(PauseReason::moving);
+    send_detach();
+}
+
+void Session::send_detach() {
+    protocol::Buffer frame;
+    append(frame, protocol::Detach{binding_.chan});
+    detach_untold_ = !binding_.lane->send_control(frame);
+    if (detach_untold_) wait_for_lane();
+}
+
+void Session::on_detached() {
+    if (!moving_) return;
+    moving_ = false;
+    leave_lane();
+    hold(upstream_.held().move(*this));
+    upstream_.held().place();
 }
 
 void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
@@ -56,6 +113,10 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
 
     why_ = why;
     close_code_ = code;
+    const bool tells_app = info.by != ClosedBy::app;
+    if (tells_app && record_ && (held_ != nullptr || binding_.lane != nullptr)) {
+        departed_ = std::make_unique<Departed>(depart());
+    }
     if (is_in_directory()) {
         upstream_.directory().remove(*this);
         upstream_.counters().connections.add(-1);
@@ -74,7 +135,7 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
     const bool was_asking = state_ == State::asking;
     state_ = State::closing;
     since_ = {};
-    if (info.by != ClosedBy::app) tell_app_closed(text);
+    if (tells_app) tell_app_closed(text);
     if (!close_untold_) leave_lane();
     if (was_asking) {
         const unsigned status = why == CloseReason::refused_by_app   ? code
@@ -96,12 +157,30 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
 /// Close for the app, behind all that this client has sent; if the lane has no room even for that, when it has, and
 /// then without the reason, which is nowhere kept.
 void Session::tell_app_closed(Bytes reason) {
-    if (binding_.lane == nullptr) return;
+    if (held_ != nullptr) {
+        std::exchange(held_, nullptr)->leave(std::move(*departed_));
+        return departed_.reset();
+    }
+    if (binding_.lane == nullptr || (moving_ && !detach_untold_)) return;
     protocol::Buffer frame;
     const auto by = static_cast<protocol::CloseBy>(describe(why_).by);
     append(frame, protocol::Close{binding_.chan, close_code_, reason, by});
     close_untold_ = !binding_.lane->send_control(frame);
-    if (close_untold_) wait_for_lane();
+    if (close_untold_) return wait_for_lane();
+    if (departed_) binding_.lane->keep(std::move(*std::exchange(departed_, nullptr)));
+}
+
+Departed Session::depart() {
+    Departed departed;
+    departed.id = connection_id();
+    departed.key = key();
+    departed.record = std::move(record_);
+    if (const auto user = upstream_.directory().user_of(*this)) departed.user = *user;
+    upstream_.directory().for_each_group_of(*this, [&](Bytes group) { departed.groups.emplace_back(group); });
+    departed.code = close_code_;
+    departed.by = static_cast<protocol::CloseBy>(describe(why_).by);
+    departed.chan = binding_.chan;
+    return departed;
 }
 
 /// Nothing more goes to the app, and the lane knows nothing of this session any more: it may go before us.

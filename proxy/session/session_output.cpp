@@ -157,7 +157,7 @@ void Session::flush() {
 }
 
 void Session::tell_backlog() {
-    if (state_ != State::open || backlog_ == backlog_told_) return;
+    if (state_ != State::open || backlog_ == backlog_told_ || binding_.lane == nullptr || moving_) return;
     protocol::Buffer frame;
     append(frame, protocol::Backlog{binding_.chan, backlog_});
     if (binding_.lane->send_control(frame)) {

@@ -1,7 +1,11 @@
 #include "proxy/upstream/app_server.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "proxy/log/logging.hpp"
 #include "proxy/upstream/from_app.hpp"
+#include "proxy/upstream/held_connections.hpp"
 #include "proxy/upstream/upstream.hpp"
 
 namespace trunkline::proxy {
@@ -32,17 +36,26 @@ void AppServer::stop() {
     retired_ = true;
     redial_.cancel();
     if (pool_) end_pool("the proxy is stopping", CloseReason::draining);
+    for (auto& pool : std::exchange(older_, {})) {
+        pool->end(protocol::ByeCode::stopping, "the proxy is stopping", CloseReason::draining,
+                  LanePool::Clients::close);
+        loop_.bury(std::move(pool));
+    }
 }
 
 void AppServer::end_pool(const char* why, CloseReason reason) {
-    const std::size_t unhandled = pool_->end(protocol::ByeCode::stopping, why, reason);
-    upstream_.home().counters.drops(DropReason::app_server_lost).add(unhandled);
+    pool_->end(protocol::ByeCode::stopping, why, reason, LanePool::Clients::close);
+    count_unhandled(*pool_);
     loop_.bury(std::move(pool_));
 }
 
+/// What went down with a pool, beside what is handed on with its connections.
+void AppServer::count_unhandled(LanePool& pool) {
+    const std::size_t unhandled = upstream_.held().on_pool_gone(pool);
+    upstream_.home().counters.drops(DropReason::app_server_lost).add(unhandled);
+}
+
 void AppServer::dial() {
-    announced_ = false;
-    misfit_.clear();
     pool_ = std::make_unique<LanePool>(loop_, *this, settings_);
     pool_->dial();
 }
@@ -52,48 +65,76 @@ void AppServer::on_redial(net::Clock::time_point) {
 }
 
 std::string AppServer::check(const protocol::Hello& app) {
-    const std::string name = app.name.empty() ? settings_.address.to_string() : app.name;
     if (app.max_frame != 0 && app.max_frame < protocol::kLeastMaxFrame) {
-        return misfit_ = "it takes frames of at most " + std::to_string(app.max_frame) + " bytes, which is less than " +
-                         std::to_string(protocol::kLeastMaxFrame) + ", what one Open may need";
+        return "it takes frames of at most " + std::to_string(app.max_frame) + " bytes, which is less than " +
+               std::to_string(protocol::kLeastMaxFrame) + ", what one Open may need";
     }
     if (const AppServer* other = upstream_.find_epoch(app.epoch, *this)) {
-        return misfit_ = "the same app server is linked as " + other->address().to_string();
+        return "the same app server is linked as " + other->address().to_string();
     }
-    if (!announced_) {
-        announced_ = true;
-        name_ = name;
-        epoch_ = app.epoch;
-        return {};
-    }
-    if (name == name_ && app.epoch == epoch_) return {};
-    return misfit_ = several_app_servers_at(settings_.address.to_string());
+    return {};
 }
 
-void AppServer::on_pool_up() {
+// --- The life of its pools ---
+
+void AppServer::on_pool_up(LanePool& pool) {
     state_ = AppServerState::linked;
     was_linked_ = true;
     last_error_.clear();
     up_since_ = loop_.now();
+    name_ = pool.name();
+    epoch_ = pool.epoch();
     log_info("app server linked", {{"upstream", upstream_.name()},
                                    {"app_server", settings_.address.to_string()},
                                    {"name", name_},
                                    {"lanes", settings_.lanes}});
+    for (std::size_t i = older_.size(); i-- > 0;) {
+        if (older_[i]->has_epoch(epoch_)) older_[i]->on_newer_pool();  // may take it out
+    }
+    upstream_.on_app_server_changed();
+    upstream_.held().place();
+}
+
+void AppServer::on_link_lost(LanePool& pool) {
+    upstream_.home().counters.links_lost.add();
+    log_warn("link lost", {{"upstream", upstream_.name()},
+                           {"app_server", settings_.address.to_string()},
+                           {"lanes_up", pool.lanes_up()},
+                           {"lanes", settings_.lanes}});
     upstream_.on_app_server_changed();
 }
 
-void AppServer::on_pool_ended(const PoolEnd& end) {
-    const std::string why = misfit_.empty() ? end.why : misfit_;
-    upstream_.home().counters.drops(DropReason::app_server_lost).add(end.unhandled);
+void AppServer::on_link_resumed(LanePool& pool) {
+    upstream_.home().counters.links_resumed.add();
+    log_info("link resumed", {{"upstream", upstream_.name()},
+                              {"app_server", settings_.address.to_string()},
+                              {"lanes_up", pool.lanes_up()},
+                              {"lanes", settings_.lanes}});
+    upstream_.on_app_server_changed();
+}
+
+void AppServer::on_pool_superseded(LanePool& pool) {
+    if (&pool != pool_.get()) return;
+    log_warn("another life of the app server answers, its links of before are silent",
+             {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}});
+    older_.push_back(std::move(pool_));
+    state_ = AppServerState::lost;
+    upstream_.on_app_server_changed();
+    if (!retired_) dial();
+}
+
+void AppServer::on_pool_ended(LanePool& pool, const PoolEnd& end) {
+    if (&pool != pool_.get()) return;  // an older one, whose time is over
     const bool was_up = state_ == AppServerState::linked;
+    if (was_up) upstream_.home().counters.pools_ended.add();
     state_ = was_linked_ ? AppServerState::lost : AppServerState::failed;
-    const bool is_news = last_error_ != why;
-    last_error_ = why;
+    const bool is_news = last_error_ != end.why;
+    last_error_ = end.why;
     if (was_up || is_news) {  // one line per cause, not one per attempt
         log_warn(was_up ? "app server lost" : "app server not linked",
-                 {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}, {"why", why}});
+                 {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}, {"why", end.why}});
     }
-    loop_.bury(std::move(pool_));
+    older_.push_back(std::move(pool_));
     upstream_.on_app_server_changed();
     if (retired_) return;
 
@@ -110,6 +151,21 @@ void AppServer::on_pool_ended(const PoolEnd& end) {
     loop_.schedule(redial_, loop_.now() + wait);
 }
 
+void AppServer::on_pool_gone(LanePool& pool) {
+    count_unhandled(pool);
+    const auto found =
+        std::find_if(older_.begin(), older_.end(), [&](const auto& older) { return older.get() == &pool; });
+    if (found == older_.end()) return;
+    loop_.bury(std::move(*found));
+    older_.erase(found);
+}
+
+std::uint64_t AppServer::ring_bytes() const noexcept {
+    std::uint64_t bytes = pool_ ? pool_->ring_bytes() : 0;
+    for (const auto& pool : older_) bytes += pool->ring_bytes();
+    return bytes;
+}
+
 protocol::Result<void> AppServer::on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) {
     FromApp from_app(upstream_, lane, index);
     return lane.linked.lane.receive(chunk, loop_.now(), from_app);
@@ -118,10 +174,15 @@ protocol::Result<void> AppServer::on_chunk(PoolLane& lane, unsigned index, proto
 PoolLane* AppServer::next_lane() {
     if (!has_pool_up()) return nullptr;
     for (unsigned tried = 0; tried < pool_->size(); ++tried, ++next_key_) {
-        PoolLane& lane = pool_->lane(next_key_ % pool_->size());
-        if (!lane.is_blocked()) return &lane;
+        if (PoolLane* lane = home_lane(next_key_)) return lane;
     }
     return nullptr;
+}
+
+PoolLane* AppServer::home_lane(std::uint8_t key) {
+    if (!has_pool_up() || pool_->is_draining()) return nullptr;
+    PoolLane& lane = pool_->lane(key % pool_->size());
+    return lane.linked.lane.is_attached() && !lane.is_blocked() ? &lane : nullptr;
 }
 
 AppServer::Place AppServer::take_place() {

@@ -29,9 +29,11 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     /// Ends its pool, if any, and dials no more.
     void stop();
 
-    /// The lane that the next connection would get: the next one in turn that has room. Null if none has, or no pool is
-    /// up.
+    /// The lane that the next connection would get: the next one in turn that has a link and room. Null if none has, or
+    /// no pool is up that takes connections.
     PoolLane* next_lane();
+    /// The home lane of a connection with that key; null if it takes no connection now.
+    PoolLane* home_lane(std::uint8_t key);
     /// Opens a connection on the lane of `next_lane`, which was not null.
     struct Place {
         PoolLane* lane;
@@ -40,21 +42,28 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     Place take_place();
 
     std::size_t connections() const noexcept { return pool_ ? pool_->chans().size() : 0; }
-    std::uint64_t ring_bytes() const noexcept { return pool_ ? pool_->ring_bytes() : 0; }
+    std::uint64_t ring_bytes() const noexcept;
     /// Whether its pool, up or being dialled, is to this life of an app server.
-    bool has_epoch(protocol::Epoch epoch) const noexcept { return pool_ && announced_ && epoch_ == epoch; }
+    bool has_epoch(protocol::Epoch epoch) const noexcept { return pool_ && pool_->has_epoch(epoch); }
+    /// As announced by the app server that it is linked with.
+    const std::string& name() const noexcept { return name_; }
     const net::Endpoint& address() const noexcept { return settings_.address; }
     AppServerSnapshot snapshot() const;
 
   private:
     void on_turn_end() override {}
     std::string check(const protocol::Hello& app) override;
-    void on_pool_up() override;
-    void on_pool_ended(const PoolEnd& end) override;
+    void on_pool_up(LanePool& pool) override;
+    void on_link_lost(LanePool& pool) override;
+    void on_link_resumed(LanePool& pool) override;
+    void on_pool_superseded(LanePool& pool) override;
+    void on_pool_ended(LanePool& pool, const PoolEnd& end) override;
+    void on_pool_gone(LanePool& pool) override;
     protocol::Result<void> on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) override;
     void on_redial(net::Clock::time_point now);
     void dial();
     void end_pool(const char* why, CloseReason reason);
+    void count_unhandled(LanePool& pool);
 
     Upstream& upstream_;
     net::Loop& loop_;
@@ -62,11 +71,10 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     const std::chrono::milliseconds long_wait_;
     net::Backoff backoff_;
     std::minstd_rand random_;
-    std::unique_ptr<LanePool> pool_;
+    std::unique_ptr<LanePool> pool_;                // dialling or up
+    std::vector<std::unique_ptr<LanePool>> older_;  // of which the app server may not know yet that they have ended
     bool retired_ = false;
     std::uint8_t next_key_ = 0;
-    bool announced_ = false;  // by the first link of the pool that is being dialled
-    std::string misfit_;      // why a link of it was refused
     std::string name_;
     protocol::Epoch epoch_{};
     AppServerState state_ = AppServerState::pending;

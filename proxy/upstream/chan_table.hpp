@@ -17,12 +17,18 @@ class ChanTable {
   public:
     /// Takes the next chan for `value`.
     protocol::Chan add(T& value) {
-        const std::uint64_t index = next_++ - 1;
-        if (index / kPage == first_page_ + pages_.size()) pages_.push_back(std::make_unique<Page>());
+        const std::uint64_t index = take_next();
         Page& page = *pages_[index / kPage - first_page_];
         page.values[index % kPage] = &value;
         ++page.live;
         ++size_;
+        return protocol::Chan{index + 1};
+    }
+
+    /// Takes the next chan for a connection that has ended already.
+    protocol::Chan add_ended() {
+        const std::uint64_t index = take_next();
+        drop_page(index / kPage);
         return protocol::Chan{index + 1};
     }
 
@@ -38,13 +44,7 @@ class ChanTable {
         *place = nullptr;
         --live_of(chan);
         --size_;
-        const std::uint64_t page = (static_cast<std::uint64_t>(chan) - 1) / kPage;
-        const bool is_full = (page + 1) * kPage < next_;  // no more chans will come to it
-        if (is_full && pages_[page - first_page_]->live == 0) pages_[page - first_page_].reset();
-        while (!pages_.empty() && pages_.front() == nullptr) {
-            pages_.pop_front();
-            ++first_page_;
-        }
+        drop_page((static_cast<std::uint64_t>(chan) - 1) / kPage);
     }
 
     /// How many chans are open.
@@ -76,6 +76,20 @@ class ChanTable {
         unsigned live = 0;
     };
 
+    std::uint64_t take_next() {
+        const std::uint64_t index = next_++ - 1;
+        if (index / kPage == first_page_ + pages_.size()) pages_.push_back(std::make_unique<Page>());
+        return index;
+    }
+    /// Frees a page if all chans that will ever come to it have ended.
+    void drop_page(std::uint64_t page) noexcept {
+        const bool is_full = (page + 1) * kPage < next_;
+        if (is_full && pages_[page - first_page_]->live == 0) pages_[page - first_page_].reset();
+        while (!pages_.empty() && pages_.front() == nullptr) {
+            pages_.pop_front();
+            ++first_page_;
+        }
+    }
     bool has_page(std::uint64_t page) const noexcept {
         return page >= first_page_ && pages_[page - first_page_] != nullptr;
     }

@@ -128,6 +128,16 @@ Result<void> FromApp::on(const protocol::Pause& message) {
     return boost::outcome_v2::success();
 }
 
+Result<void> FromApp::on(const protocol::Detached& message) {
+    TRUNKLINE_TRY(Session * session, find(message.chan));
+    if (session != nullptr) session->on_detached();
+    return boost::outcome_v2::success();
+}
+
+void FromApp::on(const protocol::Drain& message) {
+    if (message.mode == 0) lane_.pool().drain();
+}
+
 // --- One connection, by its id ---
 
 Session* FromApp::find(Bytes connection_id) const {

@@ -34,6 +34,7 @@ class FromApp {
     protocol::Result<void> on(const protocol::Accept& message);
     protocol::Result<void> on(const protocol::Close& message);
     protocol::Result<void> on(const protocol::Pause& message);
+    protocol::Result<void> on(const protocol::Detached& message);
 
     // One connection, by its id.
     void on(const protocol::CloseConnection& message);
@@ -61,6 +62,7 @@ class FromApp {
     protocol::Result<void> on(const protocol::CloseGroupConnectionsWithAck& message);
 
     // The pool.
+    void on(const protocol::Drain& message);
     void on(const protocol::Bye& message) { lane_.pool().on_bye(message); }
 
     // All others are known and not used here, or not known: skipped, so that a newer app server may say more.

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <iterator>
 #include <utility>
 
 #include "proxy/session/session.hpp"
+#include "trunkline/protocol/service/decode.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline::proxy {
@@ -15,6 +17,7 @@ using protocol::Bytes;
 namespace {
 
 constexpr std::size_t kLongestAnswer = 13;
+constexpr std::chrono::milliseconds kDrainLook{20};
 constexpr std::size_t kReserveOfAnswers = 64 << 10;
 static_assert(kReserveOfAnswers >= protocol::kMaxOpenRequests * kLongestAnswer);
 
@@ -60,7 +63,24 @@ void PoolLane::stop_waiting(Session& session) { std::erase(waiting_, &session); 
 
 void PoolLane::forget(protocol::Chan chan) { pool_.chans().remove(chan); }
 
+void PoolLane::keep(Departed&& departed) {
+    departed.behind = linked.lane.appended();
+    departed_.push_back(std::move(departed));
+}
+
+std::vector<Departed> PoolLane::take_departed() {
+    forget_handled();
+    std::vector<Departed> taken(std::make_move_iterator(departed_.begin()), std::make_move_iterator(departed_.end()));
+    departed_.clear();
+    return taken;
+}
+
+void PoolLane::forget_handled() {
+    while (!departed_.empty() && departed_.front().behind <= linked.lane.peer_handled()) departed_.pop_front();
+}
+
 void PoolLane::wake_waiting() {
+    forget_handled();
     for (Session* session : std::exchange(awaiting_ack_, {})) session->on_acknowledged();
     if (!blocked_ || linked.lane.held_bytes() > ring_bytes_ / 2) return;
     blocked_ = false;
@@ -72,8 +92,17 @@ void PoolLane::wake_waiting() {
 // --- LanePool ---
 
 LanePool::LanePool(net::Loop& loop, Owner& owner, PoolSettings settings)
-    : loop_(loop), owner_(owner), settings_(std::move(settings)), id_(random_pool_id()) {
-    for (unsigned i = 0; i < settings_.lanes; ++i) lanes_.push_back(std::make_unique<PoolLane>(*this, settings_.lane));
+    : loop_(loop),
+      owner_(owner),
+      settings_(std::move(settings)),
+      id_(random_pool_id()),
+      life_(settings_.lanes, settings_.life) {
+    for (unsigned i = 0; i < settings_.lanes; ++i) {
+        lanes_.push_back(std::make_unique<PoolLane>(*this, settings_.lane));
+        diallers_.push_back(std::make_unique<net::Dialler>(
+            loop_, settings_.address, settings_.dial,
+            [this, i](const auto& ec, net::UniqueFd fd) { on_dialled(i, ec, std::move(fd)); }));
+    }
 }
 
 LanePool::~LanePool() {
@@ -82,41 +111,52 @@ LanePool::~LanePool() {
     }
 }
 
+// --- Links come and go ---
+
 void LanePool::dial() {
-    for (unsigned i = 0; i < size(); ++i) {
-        connectors_.push_back(std::make_unique<net::Connector>(loop_.executor()));
-        connectors_.back()->async_connect(settings_.address,
-                                          [this, i](const boost::system::error_code& ec, net::UniqueFd fd) {
-                                              if (ec != boost::asio::error::operation_aborted) {
-                                                  on_connected(i, std::move(fd), ec);
-                                              }
-                                          });
-    }
-    loop_.schedule(connect_deadline_, loop_.now() + settings_.connect);
+    for (const auto& dialler : diallers_) dialler->dial();
 }
 
-void LanePool::on_connected(unsigned index, net::UniqueFd fd, const boost::system::error_code& ec) {
-    if (state_ != State::dialling) return;
-    if (ec) return fail(ByeCode::link_lost, ec.message(), CloseReason::app_server_lost);
-
+void LanePool::on_dialled(unsigned index, const boost::system::error_code& ec, net::UniqueFd fd) {
+    if (state_ == State::ended) return;
+    if (ec) {
+        if (state_ == State::dialling) return fail(ByeCode::link_lost, ec.message(), CloseReason::app_server_lost);
+        // A Unix socket that nobody listens at may be gone from its directory.
+        if (ec == boost::asio::error::connection_refused || ec == boost::system::errc::no_such_file_or_directory) {
+            life_.on_refused(loop_.now());
+        }
+        diallers_[index]->dial_later();
+        return;
+    }
+    life_.on_accepted();
+    PoolLane& lane = *lanes_[index];
     protocol::Attach attach;
     attach.pool = id_;
     attach.lane = index;
     attach.lanes = size();
-    auto handshake = std::make_unique<net::ProxyHandshake>(
-        settings_.hello, settings_.key, attach, lanes_[index]->linked.lane, [this](const protocol::Hello& app) {
-            if (app.max_frame != 0) app_max_frame_ = std::min(app_max_frame_, app.max_frame);
-            return owner_.check(app);
-        });
-    lanes_[index]->linked.link =
+    attach.attempt = lane.attempts++;
+    auto handshake = std::make_unique<net::ProxyHandshake>(settings_.hello, settings_.key, attach, lane.linked.lane,
+                                                           [this](const protocol::Hello& app) { return check(app); });
+    lane.linked.link =
         std::make_unique<net::Link>(loop_, net::ByteStream(fd.release()), std::move(handshake), *this, settings_.link);
-    lanes_[index]->linked.link->start();
+    lane.linked.link->start();
 }
 
-void LanePool::on_connect_deadline(net::Clock::time_point) {
-    for (const auto& lane : lanes_) {
-        if (!lane->linked.link) return fail(ByeCode::link_lost, "connect timed out", CloseReason::app_server_lost);
+std::string LanePool::check(const protocol::Hello& app) {
+    std::string name = app.name.empty() ? settings_.address.to_string() : app.name;
+    if (announced_) {
+        if (app.epoch == epoch_ && name == name_) return {};
+        new_epoch_ = app.epoch != epoch_;
+        return misfit_ = several_app_servers_at(settings_.address.to_string());
     }
+    if (misfit_ = owner_.check(app); !misfit_.empty()) return misfit_;
+    announced_ = true;
+    name_ = std::move(name);
+    epoch_ = app.epoch;
+    if (app.max_frame != 0) app_max_frame_ = std::min(app_max_frame_, app.max_frame);
+    const auto spoken = protocol::spoken_features(settings_.hello.features, app.features);
+    resumes_ = std::find(spoken.begin(), spoken.end(), protocol::kFeatureResume) != spoken.end();
+    return {};
 }
 
 unsigned LanePool::index_of(const net::Link& link) const {
@@ -125,22 +165,45 @@ unsigned LanePool::index_of(const net::Link& link) const {
     return i;
 }
 
-void LanePool::on_link_attached(net::Link&) {
-    if (++attached_ < size() || state_ != State::dialling) return;
+void LanePool::on_link_attached(net::Link& link) {
+    const unsigned index = index_of(link);
+    lanes_[index]->attached_since = loop_.now();
+    life_.on_attached(index);
+    ++attached_;
+    if (state_ == State::up) return owner_.on_link_resumed(*this);
+    if (attached_ < size() || state_ != State::dialling) return;
     state_ = State::up;
-    connect_deadline_.cancel();
-    owner_.on_pool_up();
+    owner_.on_pool_up(*this);
 }
 
 protocol::Result<void> LanePool::on_link_chunk(net::Link& link, Bytes chunk) {
     const unsigned index = index_of(link);
     PoolLane& lane = *lanes_[index];
-    auto taken = owner_.on_chunk(lane, index, chunk);
-    if (state_ == State::ended) return boost::outcome_v2::success();
-    if (!taken) return taken;
+    if (state_ == State::ended) {
+        TRUNKLINE_CHECK(wait_for_bye(lane, chunk));
+    } else {
+        auto taken = owner_.on_chunk(lane, index, chunk);
+        if (state_ == State::ended) return boost::outcome_v2::success();
+        if (!taken) return taken;
+    }
     if (bye_) return protocol::errc::refused;  // ends the link, and with it the pool, as the peer wants
-    lane.wake_waiting();
+    if (state_ != State::ended) lane.wake_waiting();
     return boost::outcome_v2::success();
+}
+
+/// What still comes for a pool that has ended here is of no interest, but for the app server's Bye.
+protocol::Result<void> LanePool::wait_for_bye(PoolLane& lane, Bytes chunk) {
+    struct Sink {
+        LanePool& pool;
+        protocol::Result<protocol::Handled> on_sequenced(Bytes) { return protocol::Handled::done; }
+        protocol::Result<void> on_unsequenced(std::uint32_t type, Bytes body) {
+            if (type != protocol::Bye::kType) return boost::outcome_v2::success();
+            TRUNKLINE_TRY(auto bye, protocol::decode_only<protocol::Bye>(body));
+            pool.on_bye(bye);
+            return boost::outcome_v2::success();
+        }
+    } sink{*this};
+    return lane.linked.lane.receive(chunk, loop_.now(), sink);
 }
 
 void LanePool::on_bye(const protocol::Bye& bye) {
@@ -150,46 +213,146 @@ void LanePool::on_bye(const protocol::Bye& bye) {
 }
 
 void LanePool::on_link_ended(net::Link& link, const boost::system::error_code& why) {
-    if (state_ == State::ended) return;
     const unsigned index = index_of(link);
-    const std::string name = "lane " + std::to_string(index);
+    const bool was_attached = link.lane() != nullptr;
+    const auto code = net::bye_code(why);
+    const bool is_lost = code == ByeCode::link_lost;
+
     if (bye_) {
         const bool stopping = *bye_ == ByeCode::stopping;
-        return fail(*bye_, stopping ? "the app server is stopping" : "the app server ended the pool: " + bye_text_,
-                    stopping ? CloseReason::app_server_stopping : CloseReason::app_server_lost);
+        life_.on_app_ended(stopping ? "the app server is stopping" : "the app server ended the pool: " + bye_text_);
+        if (state_ == State::ended) return tell_gone();
+        return fail(*bye_, life_.why(), stopping ? CloseReason::app_server_stopping : CloseReason::app_server_lost);
     }
-    std::string text = name + ": " + why.message();
-    const auto code = net::bye_code(why);
-    if (code != ByeCode::link_lost) {
-        if (link.lane() != nullptr) text += " at offset " + std::to_string(lanes_[index]->linked.lane.received());
+    if (state_ == State::up && resumes_ && (is_lost || !was_attached)) {
+        loop_.bury(std::move(lanes_[index]->linked.link));
+        if (!was_attached) return on_attach_failed(index, why);
+        --attached_;
+        return on_lane_lost(index, net::is_closed_by_peer(why));
     }
+    if (state_ == State::ended) {
+        loop_.bury(std::move(lanes_[index]->linked.link));
+        return;
+    }
+    if (!misfit_.empty()) return fail(code, misfit_, CloseReason::app_server_lost);
+    std::string text = "lane " + std::to_string(index) + ": " + why.message();
+    if (!is_lost && was_attached) text += " at offset " + std::to_string(lanes_[index]->linked.lane.received());
     fail(code, text, CloseReason::app_server_lost);
 }
 
-void LanePool::fail(ByeCode code, const std::string& why, CloseReason reason) {
-    const std::size_t unhandled = end(code, why, reason);
-    owner_.on_pool_ended({code, why, unhandled});
+void LanePool::on_lane_lost(unsigned index, bool by_peer) {
+    life_.on_lost(index, by_peer, loop_.now());
+    net::Dialler& dialler = *diallers_[index];
+    const bool had_lived = loop_.now() - lanes_[index]->attached_since >= settings_.dial.retry_max;
+    if (had_lived) dialler.reset_wait();
+    if (!superseded_) had_lived ? dialler.dial() : dialler.dial_later();
+    owner_.on_link_lost(*this);
+    look();
 }
 
-std::size_t LanePool::end(ByeCode code, const std::string& why, CloseReason reason) {
-    if (state_ == State::ended) return 0;
+void LanePool::on_attach_failed(unsigned index, const boost::system::error_code& why) {
+    if (why == protocol::errc::unknown_pool || why == protocol::errc::bad_offset) {
+        life_.on_app_ended("the app server has ended the pool: " + why.message());
+        return fail(net::bye_code(why), life_.why(), CloseReason::app_server_lost);
+    }
+    if (std::exchange(new_epoch_, false)) {
+        life_.on_new_epoch();
+        look();
+        if (state_ == State::ended) return;
+        if (!life_.has_links() && !std::exchange(superseded_, true)) {
+            for (const auto& dialler : diallers_) dialler->cancel();
+            return owner_.on_pool_superseded(*this);
+        }
+    }
+    if (!superseded_) diallers_[index]->dial_later();
+}
+
+// --- The app server drains ---
+
+void LanePool::drain() {
+    if (std::exchange(draining_, true)) return;
+    chans_.for_each([](Session& session) { session.move(); });
+    on_drain_look(loop_.now());
+}
+
+/// The answer goes out behind the last Open and Detach: once every connection has left or was told to.
+void LanePool::on_drain_look(net::Clock::time_point now) {
+    bool are_told = true;
+    chans_.for_each([&](Session& session) { are_told = are_told && session.is_told_to_move(); });
+    protocol::Buffer frame;
+    append(frame, protocol::Drain{1});
+    for (const auto& lane : lanes_) are_told = are_told && lane->linked.lane.has_reserve(frame.size());
+    if (!are_told) return loop_.schedule(drain_look_, now + kDrainLook);
+    for (const auto& lane : lanes_) lane->linked.send(frame);
+}
+
+// --- The end ---
+
+/// Looks whether time has ended the pool, and goes on looking while anything may.
+void LanePool::look() {
+    look_.cancel();
+    on_look(loop_.now());
+}
+
+void LanePool::on_look(net::Clock::time_point now) {
+    auto heard = net::Clock::time_point::max();
+    for (const auto& lane : lanes_) heard = std::min(heard, lane->linked.lane.heard());
+    const auto state = life_.look(now, heard);
+    if (state_ == State::up && state != PoolLife::State::live) {
+        return fail(ByeCode::link_lost, life_.why(), CloseReason::app_server_lost);
+    }
+    if (state_ == State::ended && state == PoolLife::State::gone) return tell_gone();
+    if (state_ == State::ended || attached_ < size()) loop_.schedule(look_, now + settings_.life.gone_after / 20);
+}
+
+void LanePool::on_newer_pool() {
+    life_.on_app_ended("the app server has a newer pool");
+    look();
+}
+
+void LanePool::fail(ByeCode code, const std::string& why, CloseReason reason) {
+    const bool holds = state_ == State::up && resumes_ && settings_.holds && reason == CloseReason::app_server_lost;
+    end(code, why, reason, holds ? Clients::hold : Clients::close);
+    owner_.on_pool_ended(*this, {code, why});
+    if (is_gone()) tell_gone();
+}
+
+void LanePool::end(ByeCode code, const std::string& why, CloseReason reason, Clients clients) {
+    if (state_ == State::ended) return;
     state_ = State::ended;
-    connect_deadline_.cancel();
-    for (const auto& connector : connectors_) connector->cancel();
+    drain_look_.cancel();
+    for (const auto& dialler : diallers_) dialler->cancel();
+    if (clients == Clients::hold) {
+        life_.end(why);
+    } else {
+        life_.on_app_ended(why);
+    }
 
     protocol::Buffer bye;
     append(bye, protocol::Bye{code, why});
     for (const auto& lane : lanes_) {
+        if (!lane->linked.link || !lane->linked.link->is_attached()) continue;
+        lane->linked.lane.append_unsequenced(bye);
+        lane->linked.link->touch();
+    }
+    chans_.for_each([&](Session& session) { session.on_pool_ended(reason, clients == Clients::hold); });
+    if (!is_gone()) loop_.schedule(look_, loop_.now() + settings_.life.gone_after / 20);
+}
+
+void LanePool::tell_gone() {
+    if (std::exchange(gone_told_, true)) return;
+    look_.cancel();
+    close_links();
+    owner_.on_pool_gone(*this);
+}
+
+void LanePool::close_links() {
+    for (const auto& lane : lanes_) {
         if (!lane->linked.link) continue;
-        if (lane->linked.link->is_attached()) lane->linked.lane.append_unsequenced(bye);
         lane->linked.link->close();
         loop_.bury(std::move(lane->linked.link));
     }
-    chans_.for_each([&](Session& session) { session.on_pool_ended(reason); });
     attached_ = 0;
-    std::size_t unhandled = 0;
-    for (const auto& lane : lanes_) unhandled += lane->linked.lane.held_frames(protocol::Data::kType);
-    return unhandled;
 }
 
 std::uint64_t LanePool::ring_bytes() const noexcept {

@@ -6,6 +6,7 @@
 #include "proxy/listener/upgrade.hpp"
 #include "proxy/log/logging.hpp"
 #include "trunkline/protocol/ascii.hpp"
+#include "trunkline/protocol/service/decode.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline::proxy {
@@ -13,9 +14,6 @@ namespace trunkline::proxy {
 using protocol::Bytes;
 
 namespace {
-
-// How long an app server may call back for a pool whose proxy does not answer (SPEC.md "Windows").
-constexpr std::chrono::milliseconds kAppWindow{25'000};
 
 constexpr std::string_view kSoftware = "trunkline/" TRUNKLINE_VERSION;
 
@@ -48,11 +46,18 @@ class HeaderLists {
     std::vector<protocol::Header> headers_;
 };
 
+/// What follows the length of one whole frame.
+Bytes body_of(Bytes frame) {
+    const auto length = protocol::read_length(frame, protocol::kMaxFrameLength);
+    return frame.substr(length.value()->prefix);
+}
+
 }  // namespace
 
 /// One line of `app_servers`, and the addresses that its name stands for now.
 struct Upstream::Configured {
     net::Endpoint endpoint;
+    bool is_direct = true;
     bool resolving = false;
     std::vector<net::Endpoint> addresses;
     std::string error;
@@ -64,9 +69,11 @@ Upstream::Upstream(SessionHome& home, const ProxyIdentity& identity, std::size_t
       index_(index),
       settings_(home.settings.upstreams[index]),
       balancer_(settings_.balance),
+      held_(*this, home.loop, {settings_.when_lost.hold, settings_.when_lost.then == config::ThenLost::reassign}),
       ids_(identity.epoch) {
     for (const auto& endpoint : settings_.app_servers) {
-        configured_.push_back(std::make_shared<Configured>(Configured{to_endpoint(endpoint), false, {}, {}}));
+        configured_.push_back(
+            std::make_shared<Configured>(Configured{to_endpoint(endpoint), endpoint.direct, false, {}, {}}));
     }
 }
 
@@ -80,6 +87,7 @@ void Upstream::stop() {
     stopped_ = true;
     resolve_deadline_.cancel();
     for (const auto& app_server : app_servers_) app_server->stop();
+    held_.stop();
 }
 
 void Upstream::on_resolve_deadline(net::Clock::time_point now) {
@@ -146,9 +154,9 @@ void Upstream::update() {
                                            [&](const auto& app_server) { return app_server->address() == address; });
             if (known) continue;
             changed = true;
-            app_servers_.push_back(std::make_unique<AppServer>(*this, home_.loop, pool_settings(address),
-                                                               home_.settings.links.redial_min,
-                                                               home_.settings.links.redial_max));
+            app_servers_.push_back(
+                std::make_unique<AppServer>(*this, home_.loop, pool_settings(address, configured->is_direct),
+                                            home_.settings.links.redial_min, home_.settings.links.redial_max));
             app_servers_.back()->start();
         }
     }
@@ -168,7 +176,7 @@ const AppServer* Upstream::find_epoch(protocol::Epoch epoch, const AppServer& ex
     return nullptr;
 }
 
-PoolSettings Upstream::pool_settings(const net::Endpoint& address) const {
+PoolSettings Upstream::pool_settings(const net::Endpoint& address, bool is_direct) const {
     const auto& links = home_.settings.links;
     PoolSettings pool;
     pool.address = address;
@@ -181,11 +189,14 @@ PoolSettings Upstream::pool_settings(const net::Endpoint& address) const {
     pool.lane.ack_delay = links.ack_delay;
     pool.lane.keep_alive = links.keep_alive;
     pool.link = {links.handshake, links.dead_after};
-    pool.connect = links.connect;
+    pool.dial = {links.connect, links.redial_min, links.redial_max};
+    pool.life = {links.resume_window, links.app_window(), links.gone_after, is_direct};
+    pool.holds = held_.are_kept();
     pool.hello.name = identity_.id;
     pool.hello.epoch = identity_.epoch;
     pool.hello.software = kSoftware;
-    pool.hello.app_window = kAppWindow;
+    pool.hello.features = {protocol::kFeatureResume, protocol::kFeatureMigrate};
+    pool.hello.app_window = links.app_window();
     pool.hello.pool_size = all;
     pool.hello.upstream = name();
     pool.hello.worker = identity_.worker;
@@ -225,15 +236,20 @@ std::uint64_t Upstream::ring_bytes() const noexcept {
 
 // --- Connections ---
 
-std::optional<Opened> Upstream::open(Session& session, const UpgradeRequest& request, Bytes peer_address) {
+template <class TakesOpens>
+AppServer* Upstream::choose(TakesOpens takes_opens) {
     candidates_.clear();
     for (const auto& app_server : app_servers_) {
-        candidates_.push_back({app_server->next_lane() != nullptr, app_server->connections()});
+        candidates_.push_back({takes_opens(*app_server), app_server->connections()});
     }
     const auto chosen = balancer_.choose(candidates_);
-    if (!chosen) return std::nullopt;
-    AppServer& app_server = *app_servers_[*chosen];
-    const auto place = app_server.take_place();
+    return chosen ? app_servers_[*chosen].get() : nullptr;
+}
+
+std::optional<Opened> Upstream::open(Session& session, const UpgradeRequest& request, Bytes peer_address) {
+    AppServer* app_server = choose([](AppServer& candidate) { return candidate.next_lane() != nullptr; });
+    if (app_server == nullptr) return std::nullopt;
+    const auto place = app_server->take_place();
     Opened opened{{place.lane, {}}, ids_.next(), place.key};
     const auto id = opened.id.text();
     const HeaderLists headers(request.headers);
@@ -260,7 +276,42 @@ std::optional<Opened> Upstream::open(Session& session, const UpgradeRequest& req
     protocol::Buffer frame;
     append(frame, open);
     place.lane->linked.send(frame);
+    if (held_.are_kept()) session.record() = OpenRecord(body_of(frame), home_.counters.open_record_bytes);
     return opened;
+}
+
+PoolLane* Upstream::lane_for(std::uint8_t key, const std::string& app_server, bool any) {
+    for (const auto& candidate : app_servers_) {
+        if (app_server.empty() || candidate->name() != app_server) continue;
+        if (PoolLane* lane = candidate->home_lane(key)) return lane;
+    }
+    if (!any) return nullptr;
+    AppServer* chosen = choose([key](AppServer& candidate) { return candidate.home_lane(key) != nullptr; });
+    return chosen != nullptr ? chosen->home_lane(key) : nullptr;
+}
+
+protocol::Chan Upstream::reopen(PoolLane& lane, Session* session, const Departed& departed, OpenRecord& record,
+                                protocol::OpenReason why) {
+    auto open = protocol::decode_only<protocol::Open>(record.open()).value();  // our own encoding
+    std::vector<Bytes> groups;
+    if (session != nullptr) {
+        directory_.for_each_group_of(*session, [&](Bytes group) { groups.push_back(group); });
+        open.user = directory_.user_of(*session);
+    } else {
+        groups.assign(departed.groups.begin(), departed.groups.end());
+        open.user = departed.user;
+    }
+    open.groups = groups;
+    open.why = why;
+    open.attachment = record.next_attachment();
+    open.ask = false;
+    auto& chans = lane.pool().chans();
+    open.chan = session != nullptr ? chans.add(*session) : chans.add_ended();
+    lane.highest_chan = static_cast<std::uint64_t>(open.chan);
+    protocol::Buffer frame;
+    append(frame, open);
+    lane.linked.send(frame);
+    return open.chan;
 }
 
 }  // namespace trunkline::proxy

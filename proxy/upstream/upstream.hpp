@@ -12,6 +12,7 @@
 #include "proxy/upstream/app_server.hpp"
 #include "proxy/upstream/balance.hpp"
 #include "proxy/upstream/connection_ids.hpp"
+#include "proxy/upstream/held_connections.hpp"
 
 namespace trunkline::proxy {
 
@@ -41,6 +42,16 @@ class Upstream {
     /// takes it.
     std::optional<Opened> open(Session& session, const UpgradeRequest& request, protocol::Bytes peer_address);
 
+    // --- For connections that are held ---
+
+    /// The home lane of a connection with that key at the app server of that name, or if `any` at whichever the balance
+    /// chooses; null if it takes no connection now.
+    PoolLane* lane_for(std::uint8_t key, const std::string& app_server, bool any);
+    /// Opens a connection once more, on a lane that `lane_for` gave. Without a session its client has left.
+    protocol::Chan reopen(PoolLane& lane, Session* session, const Departed& departed, OpenRecord& record,
+                          protocol::OpenReason why);
+    HeldConnections& held() noexcept { return held_; }
+
     /// The app server, other than `except`, that this epoch is linked as; null if none.
     const AppServer* find_epoch(protocol::Epoch epoch, const AppServer& except) const noexcept;
     void on_app_server_changed() { publish(); }
@@ -60,7 +71,9 @@ class Upstream {
     void on_resolve_deadline(net::Clock::time_point now);
     void update();
     void publish();
-    PoolSettings pool_settings(const net::Endpoint& address) const;
+    template <class TakesOpens>
+    AppServer* choose(TakesOpens takes_opens);
+    PoolSettings pool_settings(const net::Endpoint& address, bool is_direct) const;
 
     SessionHome& home_;
     const ProxyIdentity identity_;
@@ -68,6 +81,7 @@ class Upstream {
     const config::UpstreamSettings& settings_;
     Directory directory_;
     Balancer balancer_;
+    HeldConnections held_;
     std::vector<std::shared_ptr<Configured>> configured_;
     std::vector<std::unique_ptr<AppServer>> app_servers_;
     std::vector<Candidate> candidates_;  // reused

@@ -98,6 +98,15 @@ class AppServer {
     /// `stop` at SIGTERM and SIGINT, while `run` runs. A second signal ends the process at once.
     void stop_on_signals();
 
+    /// Leaves without closing anybody (SPEC.md "Migration"): no new connections; each that is here is handed to another
+    /// app server of the upstream, or waits in its proxy until there is one, behind all that its client has sent and
+    /// all that was sent to it (`ClosedBy::migrated`). A connection that the app has paused leaves when it is resumed.
+    /// Then `run` returns; at the latest after `Limits::drain_timeout`, as after `stop`. Any thread, as `stop`.
+    void drain();
+
+    /// The same at SIGTERM and SIGINT as `stop_on_signals`, with `drain` in place of `stop`.
+    void drain_on_signals();
+
     /// Runs `task` on the loop, after what was called before. Any thread. Dropped after `stop`.
     void post(std::function<void()> task);
     /// Runs `task` on the loop after that time. Any thread. Dropped after `stop`.

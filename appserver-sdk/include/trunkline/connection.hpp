@@ -96,6 +96,10 @@ class Connection {
     std::string_view host() const noexcept;
     /// The WebSocket sub-protocol that was chosen, or empty.
     std::string_view subprotocol() const noexcept;
+    /// Why it is open here: for a new client, or in place of another app server.
+    Opened opened() const noexcept;
+    /// The groups that it was in when it was opened here; none for a new client.
+    std::span<const std::string_view> groups() const noexcept;
     /// The id of the proxy that holds the client's socket.
     std::string_view proxy() const noexcept;
     /// Whether calls can still have an effect. A connection that is open may have ended when the answer is looked at.

@@ -18,19 +18,27 @@ struct Message {
     bool redelivered = false;
 };
 
+/// Why a connection is opened at this app server.
+enum class Opened : std::uint8_t {
+    fresh,     ///< the client has just connected
+    resumed,   ///< the app server that had it is lost; messages may come that it had handled (`Message::redelivered`)
+    migrated,  ///< the app server that had it drains, and has said and handled all
+};
+
 /// Who ended a connection first.
 enum class ClosedBy : std::uint8_t {
     client,      ///< its close frame or the loss of its socket
     proxy,       ///< a limit, a timeout, a drain, or another app server's close
     app,         ///< `close`, `refuse` or `stop` of this app server
-    proxy_lost,  ///< the links of the proxy's pool ended (SPEC.md "Link lost")
+    proxy_lost,  ///< the links of the proxy's pool ended (SPEC.md "Windows")
+    migrated,    ///< nobody: this app server drains, and the client goes on at another one (SPEC.md "Migration")
 };
 
 /// How a connection ended.
 struct Disconnect {
     ClosedBy by = ClosedBy::client;
     /// The WebSocket close code: the client's own, or the one it was sent. 1005 = its close frame had none, 1006 =
-    /// there was no close frame. A refusal before the upgrade answer shows the HTTP status here.
+    /// there was no close frame. A refusal before the upgrade answer shows the HTTP status here. 0 for `migrated`.
     std::uint16_t code = 0;
     std::string reason;
 };

@@ -41,6 +41,12 @@ struct Limits {
     std::chrono::milliseconds link_silence{15'000};
     /// At least so often something is sent on a link.
     std::chrono::milliseconds keep_alive{5'000};
+    /// A proxy that closed all links of a pool and does not come back for this long is gone.
+    std::chrono::milliseconds proxy_gone_after{5'000};
+    /// How long an older life of a proxy has to answer when a new one is there.
+    std::chrono::milliseconds probe_timeout{2'000};
+    /// How long `drain` takes at the most; then it stops.
+    std::chrono::milliseconds drain_timeout{30'000};
     /// How long `stop` waits for what was sent to leave the process.
     std::chrono::milliseconds stop_timeout{1'000};
 };

@@ -1,6 +1,7 @@
 // The app server of the integration tests. A message that is not a JSON object is echoed; an object is a command (the
 // table is in `run_command`), answered with an object that carries the command's `id` as `re`. What is to happen at
 // connect stands in the query: user=, group= (several), refuse=CODE, late=MILLISECONDS.
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -44,6 +45,54 @@ std::vector<std::string> query_values(std::string_view query, std::string_view n
 int query_number(std::string_view query, std::string_view name) {
     const auto values = query_values(query, name);
     return values.empty() ? 0 : std::atoi(values.front().c_str());
+}
+
+/// What the callbacks were called with, a line each, written before they return: it survives the death of the process.
+class Journal {
+  public:
+    explicit Journal(const std::string& path) {
+        if (!path.empty()) {
+            fd_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        }
+    }
+    ~Journal() {
+        if (fd_ >= 0) {
+            ::close(fd_);
+        }
+    }
+    void write(std::string_view what, std::string_view id, std::string_view how, std::string_view more) {
+        if (fd_ < 0) {
+            return;
+        }
+        std::string line;
+        for (const auto part : {what, id, how, more}) {
+            line.append(part).append(1, '\t');
+        }
+        line.back() = '\n';
+        if (::write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+            std::abort();
+        }
+    }
+
+  private:
+    int fd_ = -1;
+};
+
+/// Sets the limit that `text`, as `name=milliseconds`, names.
+bool set_limit(trunkline::Limits& limits, std::string_view text) {
+    const auto name = text.substr(0, text.find('='));
+    const milliseconds value(std::atoi(std::string(text.substr(std::min(name.size() + 1, text.size()))).c_str()));
+    const std::pair<std::string_view, milliseconds*> known[] = {
+        {"link_silence", &limits.link_silence},   {"keep_alive", &limits.keep_alive},
+        {"stall_timeout", &limits.stall_timeout}, {"proxy_gone_after", &limits.proxy_gone_after},
+        {"probe_timeout", &limits.probe_timeout}, {"drain_timeout", &limits.drain_timeout}};
+    for (const auto& [known_name, limit] : known) {
+        if (name == known_name) {
+            *limit = value;
+            return true;
+        }
+    }
+    return false;
 }
 
 /// A thread that is not the loop, and does one task after another.
@@ -93,11 +142,13 @@ class Worker {
 
 class TestApp {
   public:
-    explicit TestApp(trunkline::Options options) : name_(options.name), server_(std::move(options)) {
+    TestApp(trunkline::Options options, const std::string& journal)
+        : name_(options.name), journal_(journal), server_(std::move(options)) {
         server_.on_connect([this](const Connection& c, trunkline::Answer answer) { on_connect(c, std::move(answer)); });
         server_.on_message([this](const Connection& c, const Message& m) { on_message(c, m); });
         server_.on_disconnect([this](const Connection& c, const trunkline::Disconnect& d) {
             ++disconnects_;
+            journal_.write("close", c.id(), trunkline::to_string(d.by), "");
             last_end_ = {{"id", c.id()}, {"by", trunkline::to_string(d.by)}, {"code", d.code}, {"reason", d.reason}};
         });
         server_.on_ready([this] {
@@ -111,7 +162,7 @@ class TestApp {
     /// A broadcast for the moment of on_ready.
     void send_when_ready(std::string text) { when_ready_ = std::move(text); }
 
-    int run(const std::vector<std::string>& addresses) {
+    int run(const std::vector<std::string>& addresses, bool drains) {
         for (const auto& address : addresses) {
             const auto listening = server_.listen(address);
             if (!listening) {
@@ -121,7 +172,7 @@ class TestApp {
             std::printf("listening %s\n", listening->c_str());
         }
         std::fflush(stdout);
-        server_.stop_on_signals();
+        drains ? server_.drain_on_signals() : server_.stop_on_signals();
         const auto error = server_.run();
         if (error) {
             std::fprintf(stderr, "test_app: %s\n", error.message().c_str());
@@ -132,6 +183,12 @@ class TestApp {
   private:
     void on_connect(const Connection& connection, trunkline::Answer answer) {
         ++connects_;
+        std::string groups;
+        for (const auto group : connection.groups()) {
+            groups += " " + std::string(group);
+        }
+        constexpr const char* kWords[] = {"fresh", "resumed", "migrated"};
+        journal_.write("open", connection.id(), kWords[static_cast<int>(connection.opened())], groups);
         const auto query = connection.query();
         if (const int code = query_number(query, "refuse")) {
             answer.refuse(static_cast<std::uint16_t>(code), "refused by the app");
@@ -154,6 +211,11 @@ class TestApp {
     }
 
     void on_message(const Connection& connection, const Message& message) {
+        journal_.write("message", connection.id(), message.redelivered ? "redelivered" : "first",
+                       message.bytes.substr(0, 80));
+        if (message.bytes == "die") {
+            std::_Exit(9);
+        }
         if (message.kind == MessageKind::text && message.bytes.starts_with('{')) {
             const json command = json::parse(message.bytes, nullptr, false);
             if (command.is_object() && command.contains("do")) {
@@ -331,6 +393,7 @@ class TestApp {
     }
 
     const std::string name_;
+    Journal journal_;
     std::atomic<std::uint64_t> connects_{0}, disconnects_{0}, proxies_up_{0}, proxies_lost_{0}, readies_{0};
     std::string when_ready_;
     json last_end_;  // of the loop
@@ -343,7 +406,8 @@ class TestApp {
 int main(int argc, char** argv) {
     trunkline::Options options;
     std::vector<std::string> addresses;
-    std::string when_ready;
+    std::string when_ready, journal;
+    bool drains = false;
     for (int i = 1; i + 1 < argc; i += 2) {
         const std::string_view option = argv[i];
         if (option == "--listen") {
@@ -361,6 +425,16 @@ int main(int argc, char** argv) {
         if (option == "--when-ready") {
             when_ready = argv[i + 1];
         }
+        if (option == "--limit" && !set_limit(options.limits, argv[i + 1])) {
+            std::fprintf(stderr, "test_app: no limit is called %s\n", argv[i + 1]);
+            return 64;
+        }
+        if (option == "--journal") {
+            journal = argv[i + 1];
+        }
+        if (option == "--at-signal") {
+            drains = argv[i + 1] == std::string_view("drain");
+        }
         if (option == "--ring") {
             options.limits.ring = std::strtoull(argv[i + 1], nullptr, 10);
         }
@@ -372,13 +446,15 @@ int main(int argc, char** argv) {
         std::fprintf(
             stderr,
             "usage: test_app --listen ADDRESS [--listen ADDRESS] [--name NAME] [--link-key-file FILE] [--ring BYTES] "
-            "[--window BYTES] [--warm-up MILLISECONDS] [--when-ready TEXT]\n");
+            "[--window BYTES] [--warm-up MILLISECONDS] [--when-ready TEXT] [--limit NAME=MILLISECONDS] [--journal "
+            "FILE] "
+            "[--at-signal stop|drain]\n");
         return 64;
     }
     options.on_log = [](trunkline::LogLevel, std::string_view line) {
         std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
     };
-    TestApp app(std::move(options));
+    TestApp app(std::move(options), journal);
     app.send_when_ready(std::move(when_ready));
-    return app.run(addresses);
+    return app.run(addresses, drains);
 }

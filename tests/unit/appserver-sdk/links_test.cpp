@@ -51,13 +51,13 @@ TEST_CASE("links: what cannot be attached is refused with its status", "[appserv
         Announced other;
         other.pool = 'C';
         FakeProxy lost(app.path(), 1, other);
-        CHECK(lost.attach(0, 1) == proto::make_error_code(proto::errc::refused));
+        CHECK(lost.attach(0, 1) == proto::make_error_code(proto::errc::unknown_pool));
     }
     SECTION("a pool that has ended") {
         proxy.hang_up(1);
         REQUIRE(app.saw("lost proxy-1"));
         FakeProxy again(app.path(), 2);
-        CHECK(again.attach(0) == proto::make_error_code(proto::errc::refused));
+        CHECK(again.attach(0) == proto::make_error_code(proto::errc::unknown_pool));
     }
     SECTION("a worker out of range") {
         Announced other;

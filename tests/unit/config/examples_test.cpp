@@ -101,6 +101,8 @@ TEST_CASE("examples: full has every key, and the defaults it claims", "[config][
     CHECK(full.links.redial_min == defaults.links.redial_min);
     CHECK(full.links.redial_max == defaults.links.redial_max);
     CHECK(full.links.resolve_every == defaults.links.resolve_every);
+    CHECK(full.links.resume_window == defaults.links.resume_window);
+    CHECK(full.links.gone_after == defaults.links.gone_after);
     CHECK(full.links.window_bytes == defaults.links.window_bytes);
     CHECK(full.links.ring_bytes == defaults.links.ring_bytes);
     CHECK(full.links.max_frame_bytes == defaults.links.max_frame_bytes);
@@ -113,6 +115,9 @@ TEST_CASE("examples: full has every key, and the defaults it claims", "[config][
     CHECK(route.idle_timeout == route_defaults.idle_timeout);
     CHECK(full.upstreams.at(0).pool_size == UpstreamSettings{}.pool_size);
     CHECK(full.upstreams.at(0).balance == UpstreamSettings{}.balance);
+    CHECK(full.upstreams.at(0).when_lost.hold == UpstreamSettings{}.when_lost.hold);
+    CHECK(full.upstreams.at(0).when_lost.then == UpstreamSettings{}.when_lost.then);
+    CHECK(full.upstreams.at(0).app_servers.back().direct == Endpoint{}.direct);
 }
 
 TEST_CASE("schema.md: has every key that the loader asks for, and no other", "[config][schema]") {

@@ -74,6 +74,7 @@ struct Fixture {
                      std::uint64_t limit = 1 << 20)
         : lane(side, settings) {
         REQUIRE(lane.attach(0, limit, kStart));
+        if (side == Lane::Side::app) write_all(lane);  // its first stamp
     }
 
     Result<void> receive(Bytes chunk, TimePoint now = kStart) { return lane.receive(chunk, now, handler); }
@@ -81,6 +82,11 @@ struct Fixture {
     Lane lane;
     Recorder handler;
 };
+
+std::uint64_t stamp_of(TimePoint now) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
+}
 
 LaneSettings with_ring(std::uint64_t bytes) {
     LaneSettings settings;
@@ -343,6 +349,7 @@ TEST_CASE("Lane: when an Ack is due", "[protocol][lane]") {
         REQUIRE(it.receive(frame_of(kAckEvery)));
         it.lane.detach();
         REQUIRE(it.lane.attach(0, 1 << 20, kStart + 1s));
+        write_all(it.lane, kStart + 1s);  // the app's side asks at once whether the proxy is there
         CHECK_FALSE(due(kStart + 2s));
         CHECK(it.lane.ack_deadline() == kStart + 6s);
     }
@@ -361,13 +368,34 @@ TEST_CASE("Lane: stamps", "[protocol][lane]") {
         Fixture app({}, Lane::Side::app);
         REQUIRE(app.receive(frame_of(10)));
         const auto now = kStart + 70ms;
-        const auto clock = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-        CHECK(write_all(app.lane, now) == ack_of(10, (1 << 20) + 10, static_cast<std::uint64_t>(clock)));
+        CHECK(write_all(app.lane, now) == ack_of(10, (1 << 20) + 10, stamp_of(now)));
     }
     SECTION("the app answers no Ack") {
         Fixture app({}, Lane::Side::app);
-        REQUIRE(app.receive(ack_of(0, 1 << 20, 12345)));
+        REQUIRE(app.receive(ack_of(0, 1 << 20, stamp_of(kStart))));
         CHECK_FALSE(app.lane.has_output(kStart + 4s));
+    }
+    SECTION("the app knows what was answered, and asks when it wants to know") {
+        Fixture app({}, Lane::Side::app);
+        CHECK(app.lane.answered() == kStart);  // before any answer
+        app.lane.probe();
+        CHECK(write_all(app.lane, kStart + 3s) == ack_of(0, 1 << 20, stamp_of(kStart + 3s)));
+        CHECK(write_all(app.lane, kStart + 3s).empty());
+        REQUIRE(app.receive(ack_of(0, 1 << 20, stamp_of(kStart)), kStart + 4s));  // that of before was under way
+        CHECK(app.lane.answered() == kStart);
+        REQUIRE(app.receive(ack_of(0, 1 << 20, stamp_of(kStart + 3s)), kStart + 5s));
+        CHECK(app.lane.answered() == kStart + 3s);
+    }
+    SECTION("an answer to what was never said") {
+        Fixture app({}, Lane::Side::app);
+        CHECK(app.receive(ack_of(0, 1 << 20, stamp_of(kStart + 1ms))).error() == make_error_code(errc::bad_ack));
+    }
+    SECTION("the proxy knows when it has last heard") {
+        Fixture proxy;
+        CHECK(proxy.lane.heard() == kStart);
+        REQUIRE(proxy.receive(ack_of(0, 1 << 20, 111), kStart + 2s));
+        REQUIRE(proxy.receive(frame_of(10), kStart + 3s));  // is no Ack
+        CHECK(proxy.lane.heard() == kStart + 2s);
     }
     SECTION("the proxy answers a new stamp within 50 ms, once") {
         Fixture proxy;
@@ -378,6 +406,34 @@ TEST_CASE("Lane: stamps", "[protocol][lane]") {
         REQUIRE(proxy.receive(ack_of(0, 1 << 20, 222), kStart + 60ms));
         CHECK_FALSE(proxy.lane.has_output(kStart + 4s));
     }
+}
+
+TEST_CASE("Lane: what the peer has not handled, and whether it may have it", "[protocol][lane]") {
+    Fixture it;
+    std::string large = frame_of(200'000, 'c');  // lies in several blocks
+    it.lane.append(frame_of(10, 'a'));
+    it.lane.append(frame_of(20, 'b'));
+    it.lane.append(large);
+    it.lane.append(frame_of(30, 'd'));
+    std::array<Bytes, 1> piece;
+    REQUIRE(it.lane.gather(piece, kStart) == 1);
+    it.lane.written(31);  // the first two, and a byte of the third
+    REQUIRE(it.receive(ack_of(10, 1 << 20)));
+    it.lane.detach();
+    REQUIRE(it.lane.attach(10, 1 << 20, kStart));  // sent again from there: the third was written all the same
+
+    std::vector<std::pair<std::size_t, bool>> held;
+    std::string last_bytes;
+    it.lane.for_each_held([&](Bytes body, bool was_written) {
+        held.emplace_back(body.size(), was_written);
+        last_bytes += body.back();
+    });
+    CHECK(last_bytes == "bcd");
+    REQUIRE(held.size() == 3);
+    CHECK(held[0].second);
+    CHECK(held[1].second);
+    CHECK_FALSE(held[2].second);
+    CHECK(held[1].first > 199'990);
 }
 
 TEST_CASE("Lane: frames that cannot be taken wait in order, and are not acknowledged", "[protocol][lane]") {

@@ -26,6 +26,7 @@ enum class errc {
     not_native,        ///< the peer sent no announcement
     bad_key,           ///< the announcement is not signed with our link key
     refused,           ///< the peer refused this link
+    unknown_pool,      ///< the peer does not know this pool (any more)
 };
 
 const boost::system::error_category& protocol_category() noexcept;

@@ -64,8 +64,10 @@ class Lane {
     std::uint64_t appended() const noexcept { return ring_.end(); }
     /// Bytes encoded and not handled by the peer.
     std::uint64_t held_bytes() const noexcept { return ring_.size(); }
-    /// The same in frames of that type; walks over all of them.
-    std::size_t held_frames(std::uint32_t type) const;
+    /// Calls `f(body, was_written)` for each of those frames, in order; `was_written` if a link took all or some of it,
+    /// so that the peer may have it. The view is valid during the call.
+    template <class F>
+    void for_each_held(F&& f) const;
 
     /// Appends one whole sequenced frame, given in two parts. The caller has asked `has_room` or `has_reserve`.
     void append(Bytes head, Bytes payload = {});
@@ -125,6 +127,16 @@ class Lane {
     /// When `gather` will next have an Ack to send if nothing else happens; nothing while detached.
     std::optional<TimePoint> ack_deadline() const noexcept;
 
+    /// The app's side: the next `gather` has an Ack with a new stamp, which a proxy that is alive answers.
+    void probe() noexcept { ack_at_once_ = true; }
+    /// The app's side: when the newest stamp was sent that the proxy has answered; before the first answer when the
+    /// lane was first attached, and before that the beginning of time. What the app's window counts from (SPEC.md
+    /// "Windows").
+    TimePoint answered() const noexcept { return answered_; }
+    /// The proxy's side: when the newest Ack came; before the first when the lane was first attached. The app's window
+    /// for this lane cannot end later than app window after this.
+    TimePoint heard() const noexcept { return heard_; }
+
   private:
     bool ack_due(TimePoint now) const noexcept;
     Result<void> on_ack(const Ack& ack, TimePoint now);
@@ -133,6 +145,7 @@ class Lane {
     void widen() noexcept;
     void place_control() noexcept;
     void wait(Bytes frame);
+    Bytes held_frame(std::uint64_t begin, std::uint64_t end, Buffer& scratch) const;
 
     template <class Handler>
     Result<void> on_frame(Bytes frame, std::size_t prefix, TimePoint now, Handler& handler);
@@ -144,6 +157,7 @@ class Lane {
     // Out. begin <= walk_ <= sent_ <= writable_ <= end; walk_ and writable_ are frame boundaries.
     Ring ring_;
     std::uint64_t sent_ = 0;        // bytes of the ring that the current link has taken
+    std::uint64_t ever_sent_ = 0;   // that any link has taken
     std::uint64_t writable_ = 0;    // end of the last frame that begins below the peer's limit
     std::uint64_t peer_limit_ = 0;  // only grows
     std::uint64_t data_end_ = 0;    // end of the newest data frame
@@ -161,11 +175,28 @@ class Lane {
     std::size_t inbox_begin_ = 0;
 
     // Acks.
-    std::uint64_t acked_ = 0;             // handled_ as last told
-    std::uint64_t newest_stamp_ = 0;      // proxy: the app's clock, as last heard
+    std::uint64_t acked_ = 0;         // handled_ as last told
+    std::uint64_t newest_stamp_ = 0;  // app: as last sent; proxy: as last heard
+    bool ack_at_once_ = false;
+    TimePoint answered_{};
+    TimePoint heard_{};
     std::optional<TimePoint> ack_since_;  // when the oldest untold progress happened
     TimePoint last_ack_{};
 };
+
+template <class F>
+void Lane::for_each_held(F&& f) const {
+    Buffer scratch;
+    for (auto begin = ring_.begin(); begin < ring_.end();) {
+        const auto end = ring_.next_frame(begin);
+        const Bytes frame = held_frame(begin, end, scratch);
+        // Only whole frames are appended, so the length is sound.
+        if (const auto length = read_length(frame, kMaxFrameLength); length && length.value()) {
+            f(frame.substr(length.value()->prefix), begin < ever_sent_);
+        }
+        begin = end;
+    }
+}
 
 template <class Handler>
 Result<void> Lane::receive(Bytes chunk, TimePoint now, Handler& handler) {

@@ -203,4 +203,18 @@ Result<void> decode(Bytes body, Sink& sink) {
     }
 }
 
+/// Decodes the body of a frame that must be a `Message`. Errors: those of `decode`, `unexpected_frame` for another
+/// type.
+template <class Message>
+Result<Message> decode_only(Bytes body) {
+    struct Sink {
+        std::optional<Message> message;
+        void on(const Message& decoded) { message = decoded; }
+        void on(...) {}
+    } sink;
+    TRUNKLINE_CHECK(decode(body, sink));
+    if (!sink.message) return errc::unexpected_frame;
+    return *sink.message;
+}
+
 }  // namespace trunkline::protocol

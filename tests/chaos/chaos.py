@@ -1,0 +1,97 @@
+"""The base of the chaos scenarios: programs and clients of the integration tests, load with a ledger, journals of what
+app servers were called with."""
+import asyncio
+import collections
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+sys.dont_write_bytecode = True
+from support.environment import BIN, scaled  # noqa: E402
+from support.processes import wait_until  # noqa: E402,F401
+from support.scenario import Scenario  # noqa: E402
+
+from relay import Relay  # noqa: E402
+
+# Everything that takes seconds in production, in tens of milliseconds. Sanitizers get more.
+def milliseconds(count):
+    return f"{round(scaled(count))}ms"
+
+
+class Chaos(Scenario):
+    def links(self, **more):
+        return {"redial_min": "10ms", "redial_max": "100ms", "connect": milliseconds(500), "keep_alive": milliseconds(100),
+                "dead_after": milliseconds(600), "resume_window": milliseconds(3000), "gone_after": milliseconds(500),
+                **more}
+
+    def fast_app(self, name="app", limits=(), at_signal="stop", **options):
+        """A test_app whose limits fit these links."""
+        limits = {"keep_alive": 100, "link_silence": 600, "proxy_gone_after": 500, "probe_timeout": 300, **dict(limits)}
+        arguments = ["--name", name, "--at-signal", at_signal, "--journal", self.journal_of(name)]
+        for limit, value in limits.items():
+            arguments += ["--limit", f"{limit}={round(scaled(value))}"]
+        return self.app(name, arguments=arguments, **options)
+
+    def relay(self, app):
+        relay = Relay(app.address)
+        self.addCleanup(relay.stop)
+        return relay
+
+    def fast_proxy(self, *apps, name="proxy", when_lost=None, links=None, workers=None, pool_size=5, **more):
+        settings = {"links": self.links(**(links or {})), "workers": workers or self.workers, "upstreams": {"app": {
+            "app_servers": [a.address for a in apps], "pool_size": pool_size, **({"when_lost": when_lost} if when_lost else {})}}}
+        return self.proxy(name=name, **settings, **more)
+
+    def settings(self, *apps, **more):
+        return {**super().settings(*apps), **more}
+
+    # --- load
+
+    async def load(self, profile, *urls, **options):
+        """Starts trunkline-load; the awaitable that comes back answers (exit code, what it said, its report)."""
+        report = self.directory / f"load-{len(list(self.directory.glob('load-*')))}.json"
+        report.touch()
+        arguments = [profile, *urls, "-q", "--json", str(report), "--warm-up", "100ms", "--settle", f"{round(scaled(20))}s"]
+        for name, value in options.items():
+            arguments += ["--" + name.replace("_", "-"), str(value)]
+        process = await asyncio.create_subprocess_exec(str(BIN / "trunkline-load"), *arguments, stdout=asyncio.subprocess.PIPE,
+                                                       stderr=asyncio.subprocess.STDOUT)
+
+        async def end():
+            try:
+                text, _ = await asyncio.wait_for(process.communicate(), scaled(90))
+            except asyncio.TimeoutError:
+                process.kill()
+                self.fail("trunkline-load did not end")
+            return process.returncode, text.decode(), json.loads(report.read_text() or "{}")
+        return asyncio.create_task(end())
+
+    def expect_whole(self, result):
+        """Nothing lost, doubled, reordered; nobody closed."""
+        code, text, report = result
+        self.assertEqual(code, 0, text)
+        self.assertGreater(report["ledger"]["expected"], 0, text)
+        return report
+
+    # --- journals
+
+    def journal_of(self, name):
+        return self.directory / f"{name}.journal"
+
+    def journal(self, name):
+        """(what, connection id, how, more) for each callback of all app servers of that name."""
+        path = self.journal_of(name)
+        return [tuple(line.split("\t")) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def expect_truthful(self, *names):
+        """In each journal every connection was opened before it had a message, then closed, in turn."""
+        for name in names:
+            is_open = collections.defaultdict(bool)
+            for what, connection, how, _ in self.journal(name):
+                if what == "open":
+                    self.assertFalse(is_open[connection], f"{name}: {connection} opened twice")
+                    is_open[connection] = True
+                else:
+                    self.assertTrue(is_open[connection], f"{name}: {what} of {connection} ({how}), which is not open")
+                    is_open[connection] = what != "close"
