@@ -99,7 +99,7 @@ std::set<std::string> known_keys() {
     // One of each thing that has keys of its own; what is wrong with them does not matter here.
     Reading reading;
     const YamlValue root =
-        parse_yaml("{listeners: [{}], upstreams: {x: {app_servers: []}}, routes: [{}]}", {}, reading.problems);
+        parse_yaml("{listeners: [{}], upstreams: {x: {app_servers: [{}]}}, routes: [{}]}", {}, reading.problems);
     read_settings(root, "/", FileAccess::none, reading);
     return reading.keys;
 }

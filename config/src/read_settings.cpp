@@ -68,8 +68,10 @@ Endpoint read_app_server(Node& node) {
     Endpoint endpoint;
     if (!node.open_map("a map with address and direct")) return endpoint;
     Node address = node.require("address", kEndpointForm);
+    bool is_direct = true;
+    node.take("direct").read(is_direct);
     endpoint = read_endpoint(address);
-    node.take("direct").read(endpoint.direct);
+    if (endpoint != Endpoint{}) endpoint.direct = is_direct;
     node.close_map();
     return endpoint;
 }

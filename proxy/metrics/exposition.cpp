@@ -141,15 +141,12 @@ void append_messages(std::vector<MetricFamily>& out, const std::vector<const Wor
 
 void append_queues(std::vector<MetricFamily>& out, const std::vector<const WorkerCounters*>& workers,
                    std::uint64_t dropped_log_lines) {
-    auto queues =
-        family("trunkline_queue_bytes",
-               "Bytes kept: for clients, until app servers have acknowledged them, to open again", MetricType::Gauge);
+    auto queues = family("trunkline_queue_bytes", "Bytes that wait: for clients, for acknowledgement by app servers",
+                         MetricType::Gauge);
     add(queues, {label("queue", "outbox")},
         sum(workers, [](const WorkerCounters& worker) { return worker.outbox_bytes.value(); }));
     add(queues, {label("queue", "ring")},
         sum(workers, [](const WorkerCounters& worker) { return worker.ring_bytes.value(); }));
-    add(queues, {label("queue", "open_record")},
-        sum(workers, [](const WorkerCounters& worker) { return worker.open_record_bytes.value(); }));
     out.push_back(std::move(queues));
 
     auto drops =
@@ -175,6 +172,9 @@ void append_faults(std::vector<MetricFamily>& out, const std::vector<const Worke
     counter("trunkline_pools_ended_total", "Pools that were up and ended", &WorkerCounters::pools_ended);
     counter("trunkline_redelivered_total", "Messages handed on that a lost app server may have handled",
             &WorkerCounters::redelivered);
+    out.push_back(single("trunkline_open_record_bytes", "Requests kept to open connections at another app server",
+                         MetricType::Gauge,
+                         sum(workers, [](const WorkerCounters& worker) { return worker.open_record_bytes.value(); })));
     out.push_back(single("trunkline_held_connections", "Connections that wait for an app server", MetricType::Gauge,
                          sum(workers, [](const WorkerCounters& worker) { return worker.held_connections.value(); })));
 }

@@ -25,6 +25,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     /// Its address has vanished: no new dials; a pool that is up stays.
     void retire();
     bool is_retired() const noexcept { return retired_; }
+    bool has_pools() const noexcept { return pool_ || !older_.empty(); }
     bool has_pool_up() const noexcept { return pool_ && pool_->is_up(); }
     /// Ends its pool, if any, and dials no more.
     void stop();

@@ -161,7 +161,7 @@ void Upstream::update() {
         }
     }
     std::erase_if(app_servers_, [&](auto& app_server) {
-        if (!app_server->is_retired() || app_server->has_pool_up()) return false;
+        if (!app_server->is_retired() || app_server->has_pools()) return false;
         home_.loop.bury(std::move(app_server));
         changed = true;
         return true;

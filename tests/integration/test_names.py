@@ -7,7 +7,7 @@ import unittest
 from support.environment import BIN, scaled
 from support.ports import free_port
 from support.processes import wait_until
-from support.scenario import Scenario
+from support.scenario import CLOSE, Scenario
 
 
 class Localhost(Scenario):
@@ -44,7 +44,8 @@ class Names(Scenario):
     def proxy_of(self, *names, ready=True, **more):
         more = {"links": {"resolve_every": "50ms", "redial_min": "20ms", "redial_max": "50ms"},
                 "link_key_file": "link.key", **more}
-        return self.proxy(ready=ready, upstreams={"app": {"app_servers": [f"tcp://{n}.test:{self.port}" for n in names]}},
+        app_servers = [f"tcp://{n}.test:{self.port}" for n in names]
+        return self.proxy(ready=ready, upstreams={"app": {"app_servers": app_servers, "when_lost": CLOSE}},
                           env={"LD_PRELOAD": str(BIN / "libtest_names.so"), "TRUNKLINE_TEST_NAMES": str(self.names),
                                # The sanitizer wants to be first; it may stand behind this.
                                "ASAN_OPTIONS": "abort_on_error=0:exitcode=66:verify_asan_link_order=0"}, **more)

@@ -14,6 +14,9 @@ from . import servers
 from .environment import OUTPUT, scaled
 
 
+CLOSE = {"hold": "0s", "then": "close"}
+
+
 class Scenario(unittest.IsolatedAsyncioTestCase):
     workers = 2
 
@@ -34,9 +37,10 @@ class Scenario(unittest.IsolatedAsyncioTestCase):
         return self.start(servers.AppServer, name, **options)
 
     def settings(self, *apps, routes=None, **more):
-        """A configuration with one upstream, `app`, and the routes of the tests."""
+        """A configuration with one upstream, `app`, that closes the clients of an app server that is lost, and the routes
+        of the tests."""
         return {"workers": self.workers, "drain_timeout": "300ms",
-                "upstreams": {"app": {"app_servers": [a.address for a in apps]}},
+                "upstreams": {"app": {"app_servers": [a.address for a in apps], "when_lost": CLOSE}},
                 "routes": routes or [{"path": "/*", "upstream": "app"}], **more}
 
     def proxy(self, *apps, name="proxy", ready=True, arguments=(), env=None, like=None, sockets=(), **more):

@@ -1,0 +1,260 @@
+"""App servers that die, stop, drain: what becomes of their clients and of what was under way."""
+import asyncio
+import collections
+import signal
+import time
+import unittest
+
+from chaos import Chaos, milliseconds, scaled, wait_until
+
+HOLD = {"hold": milliseconds(10_000), "then": "reassign"}
+REASSIGN = {"hold": "0s", "then": "reassign"}
+
+
+class Senders:
+    """Clients that send numbered messages and count what comes back. They never reconnect."""
+
+    def __init__(self, scenario, clients):
+        self.scenario, self.clients = scenario, clients
+        self.sent = [0] * len(clients)
+        self.echoes = [collections.Counter() for _ in clients]
+        self.closed = {}
+        self.is_sending = True
+        self.tasks = [asyncio.create_task(work(i)) for i in range(len(clients)) for work in (self._send, self._receive)]
+
+    async def _send(self, i):
+        while self.is_sending:
+            try:
+                await self.clients[i].send(f"m {i} {self.sent[i]}")
+            except Exception:
+                return
+            self.sent[i] += 1
+            await asyncio.sleep(0.005)
+
+    async def _receive(self, i):
+        try:
+            while True:
+                self.echoes[i][await self.clients[i].recv()] += 1
+        except Exception:
+            self.closed[i] = self.clients[i].close_code
+
+    async def finish(self):
+        """Stops sending."""
+        self.is_sending = False
+        await asyncio.gather(*self.tasks[::2])
+
+    def messages(self):
+        return {f"m {i} {n}" for i, count in enumerate(self.sent) for n in range(count)}
+
+
+class AppServers(Chaos):
+    async def clients(self, proxy, count, path="/"):
+        return [await self.connect(proxy.url(path)) for _ in range(count)]
+
+    def handled(self, *names):
+        """Each message and how it was handed out, over all journals."""
+        handled = collections.defaultdict(list)
+        for name in names:
+            for what, _, how, payload in self.journal(name):
+                if what == "message":
+                    handled[payload].append(how)
+        return handled
+
+    async def expect_handled(self, senders, *names):
+        """Every message was handled; twice only with the flag."""
+        wanted = senders.messages()
+        deadline = time.monotonic() + scaled(20)
+        while not wanted <= self.handled(*names).keys():
+            self.assertLess(time.monotonic(), deadline, f"never handled: {sorted(wanted - self.handled(*names).keys())[:10]}")
+            await asyncio.sleep(0.05)
+        for payload, hows in self.handled(*names).items():
+            self.assertEqual(hows.count("first") <= 1 and hows.count("redelivered") <= 1, True, f"{payload}: {hows}")
+
+    def expect_in_order(self, *names):
+        """Each client's messages are first handled in the order they were sent."""
+        newest = collections.defaultdict(lambda: -1)
+        for name in names:
+            for what, connection, how, payload in self.journal(name):
+                if what != "message" or how != "first":
+                    continue
+                _, client, number = payload.split()
+                self.assertGreater(int(number), newest[client], f"client {client} in {name}")
+                newest[client] = int(number)
+
+    async def until_acknowledged(self, proxy):
+        """All that was handled is known to be: nothing of it would be handed on."""
+        await asyncio.sleep(scaled(0.6))  # the figure below is of the last quarter of a second
+        wait_until(lambda: proxy.metric("trunkline_queue_bytes", queue="ring") == 0, "all was acknowledged")
+
+    async def test_killed_and_back_at_once(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost=HOLD)
+        senders = Senders(self, await self.clients(proxy, 20))
+        await asyncio.sleep(0.5)
+        app.kill()
+        await asyncio.sleep(0.2)
+        self.fast_app("app", address=app.address)
+        await asyncio.sleep(1)
+        await senders.finish()
+        self.assertEqual(senders.closed, {})
+        await self.expect_handled(senders, "app")
+        self.assertGreater(proxy.metric("trunkline_pools_ended_total"), 0)
+        resumed = [entry for entry in self.journal("app") if entry[0] == "open" and entry[2] == "resumed"]
+        self.assertEqual(len(resumed), 20)
+
+    async def test_killed_and_its_clients_go_to_another(self):
+        apps = [self.fast_app("one"), self.fast_app("two")]
+        proxy = self.fast_proxy(*apps, when_lost=REASSIGN)
+        senders = Senders(self, await self.clients(proxy, 20))
+        await asyncio.sleep(0.5)
+        apps[0].kill()
+        await asyncio.sleep(1.5)
+        await senders.finish()
+        self.assertEqual(senders.closed, {})
+        await self.expect_handled(senders, "one", "two")
+        self.assertEqual(proxy.metric("trunkline_connections"), 20)
+
+    async def test_killed_and_its_clients_are_closed(self):
+        apps = [self.fast_app("one"), self.fast_app("two")]
+        proxy = self.fast_proxy(*apps, when_lost={"hold": "0s", "then": "close"})
+        senders = Senders(self, await self.clients(proxy, 20))
+        await asyncio.sleep(0.3)
+        apps[0].kill()
+        await asyncio.sleep(1.2)
+        await senders.finish()
+        self.assertEqual(set(senders.closed.values()), {1012})
+        self.assertTrue(0 < len(senders.closed) < 20)
+
+    async def test_held_for_too_long(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost={"hold": milliseconds(600), "then": "reassign"})
+        client = await self.connect(proxy.url())
+        app.kill()
+        self.assertEqual((await self.closed(client))[0], 1012)
+        self.assertEqual(proxy.metric("trunkline_held_connections"), 0)
+
+    async def test_what_a_held_client_says_is_bounded(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost=HOLD)
+        client = await self.connect(proxy.url())
+        await client.send("before")
+        await self.receive(client)
+        await self.until_acknowledged(proxy)
+        app.kill()
+        wait_until(lambda: proxy.metric("trunkline_held_connections") == 1, "it is held")
+        sending = asyncio.create_task(self.send_all(client, 3000))
+        await asyncio.sleep(0.5)
+        self.assertFalse(sending.done())  # it is not read any more
+        self.fast_app("app", address=app.address)
+        echoes = [await self.receive(client, 20) for _ in range(3000)]
+        await sending
+        self.assertEqual(echoes, [self.numbered(i) for i in range(3000)])
+
+    @staticmethod
+    def numbered(i):
+        return f"{i} " + "x" * 4000
+
+    async def send_all(self, client, count):
+        for i in range(count):
+            await client.send(self.numbered(i))
+
+    async def test_a_client_that_leaves_while_it_is_held(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost=HOLD)
+        client = await self.connect(proxy.url())
+        app.signal(signal.SIGSTOP)
+        for i in range(5):
+            await client.send(f"unhandled {i}")
+        await asyncio.sleep(0.1)
+        app.kill()
+        wait_until(lambda: proxy.metric("trunkline_held_connections") == 1, "it is held")
+        await client.send("meanwhile")
+        await client.close(1000)
+        self.fast_app("app", address=app.address)
+        wait_until(lambda: [e for e in self.journal("app") if e[0] == "close"], "it was closed at the new one")
+        self.assertEqual([e[3] for e in self.journal("app") if e[0] == "message"],
+                         [f"unhandled {i}" for i in range(5)] + ["meanwhile"])
+
+    async def test_a_message_that_kills_twice(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost=HOLD)
+        killer, bystander = await self.clients(proxy, 2)
+        await bystander.send("before")
+        await self.receive(bystander)
+        await self.until_acknowledged(proxy)
+        await killer.send("die")
+        self.assertEqual(app.wait(), 9)
+        app = self.fast_app("app", address=app.address)
+        self.assertEqual(app.wait(), 9)
+        self.fast_app("app", address=app.address)
+        self.assertEqual((await self.closed(killer, 20))[0], 1011)
+        await bystander.send("after")
+        self.assertEqual(await self.receive(bystander, 20), "after")
+        self.assertEqual([e[2] for e in self.journal("app") if e[3] == "die"], ["first", "redelivered"])
+
+    async def test_groups_and_users_go_along(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost=HOLD)
+        client = await self.connect(proxy.url("/?group=red&group=blue&user=ann"))
+        await self.command(client, "whoami")
+        app.kill()
+        self.fast_app("app", address=app.address)
+        answer = await self.command(client, "whoami", 20)
+        self.assertEqual(answer["user"], "ann")
+        groups = [set(e[3].split()) for e in self.journal("app") if e[0] == "open" and e[2] == "resumed"]
+        self.assertEqual(groups, [{"red", "blue"}])
+
+    async def test_stopped_for_a_while_and_for_too_long(self):
+        for pause, ends in ((0.6, False), (5.0, True)):
+            app = self.fast_app(f"stopped-{ends}")
+            proxy = self.fast_proxy(app, name=f"proxy-{ends}", when_lost=HOLD)
+            senders = Senders(self, await self.clients(proxy, 10))
+            await asyncio.sleep(0.3)
+            app.signal(signal.SIGSTOP)
+            await asyncio.sleep(scaled(pause))
+            app.signal(signal.SIGCONT)
+            await asyncio.sleep(scaled(1))
+            await senders.finish()
+            self.assertEqual(senders.closed, {})
+            await self.expect_handled(senders, app.name)
+            self.expect_in_order(app.name)
+            self.assertEqual(proxy.metric("trunkline_pools_ended_total") > 0, ends)
+
+    async def test_absent_at_the_start(self):
+        app = self.fast_app("app")
+        app.kill()
+        proxy = self.fast_proxy(app, ready=False)
+        wait_until(lambda: "ready to serve" in proxy.log(), "it listens")
+        self.assertEqual((await self.refused(proxy.url()))[0], 503)
+        self.fast_app("app", address=app.address)
+        proxy.wait_until_ready()
+        client = await self.connect(proxy.url())
+        await client.send("hello")
+        self.assertEqual(await self.receive(client), "hello")
+
+    async def test_a_rolling_deploy(self):
+        names = ["one", "two"]
+        apps = [self.fast_app(name, at_signal="drain") for name in names]
+        proxies = [self.fast_proxy(*apps, name=f"proxy-{i}", when_lost=HOLD) for i in range(2)]
+        load = await self.load("echo", *(p.url() for p in proxies), clients=100, duration=f"{round(scaled(5))}s", rate=4000)
+        senders = Senders(self, await self.clients(proxies[0], 10))
+        await asyncio.sleep(0.5)
+        for i, name in enumerate(names):
+            apps[i].signal(signal.SIGTERM)
+            self.assertEqual(apps[i].wait(), 0)
+            apps[i] = self.fast_app(name, address=apps[i].address, at_signal="drain")
+            for proxy in proxies:
+                proxy.wait_until_ready()
+                wait_until(lambda p=proxy: p.metric("trunkline_links", state="up") == 10, "both are linked again")
+        await senders.finish()
+        self.expect_whole(await load)
+        self.assertEqual(senders.closed, {})
+        await self.expect_handled(senders, *names)
+        for payload, hows in self.handled(*names).items():
+            self.assertEqual(hows, ["first"], payload)  # a drained app server doubles nothing
+        for proxy in proxies:
+            self.assertEqual(proxy.metric("trunkline_redelivered_total"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
