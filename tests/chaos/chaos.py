@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 sys.dont_write_bytecode = True
 from support.environment import BIN, scaled  # noqa: E402
-from support.processes import wait_until  # noqa: E402,F401
+from support.processes import Process, wait_until  # noqa: E402,F401
 from support.scenario import Scenario  # noqa: E402
 
 from relay import Relay  # noqa: E402
@@ -27,11 +27,19 @@ class Chaos(Scenario):
 
     def fast_app(self, name="app", limits=(), at_signal="stop", **options):
         """A test_app whose limits fit these links."""
+        return self.app(name, arguments=self.app_arguments(name, limits, at_signal), **options)
+
+    def started_process(self, name, argv):
+        process = Process(name, argv, self.directory)
+        self._processes.append(process)
+        return process
+
+    def app_arguments(self, name, limits=(), at_signal="stop"):
         limits = {"keep_alive": 100, "link_silence": 600, "proxy_gone_after": 500, "probe_timeout": 300, **dict(limits)}
         arguments = ["--name", name, "--at-signal", at_signal, "--journal", self.journal_of(name)]
         for limit, value in limits.items():
             arguments += ["--limit", f"{limit}={round(scaled(value))}"]
-        return self.app(name, arguments=arguments, **options)
+        return arguments
 
     def relay(self, app):
         relay = Relay(app.address)
