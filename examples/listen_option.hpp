@@ -24,7 +24,7 @@ inline trunkline::Options example_options() {
     return options;
 }
 
-/// Listens and runs until SIGTERM or SIGINT; the exit code for main.
+/// Listens and runs until SIGTERM, which hands the clients to another app server, or SIGINT; the exit code for main.
 inline int serve(trunkline::AppServer& server, const std::string& address) {
     const auto listening = server.listen(address);
     if (!listening) {
@@ -32,6 +32,6 @@ inline int serve(trunkline::AppServer& server, const std::string& address) {
         return 1;
     }
     std::fprintf(stderr, "listening at %s\n", listening->c_str());
-    server.stop_on_signals();
+    server.drain_on_signals();
     return server.run() ? 1 : 0;
 }

@@ -113,14 +113,15 @@ void Core::stop() {
     outgoing.submit_control(std::move(call));
 }
 
-void Core::on_signals(void (Core::*then)()) {
+void Core::on_signals(void (Core::*on_terminate)()) {
     if (!loop_ || signals_) return;
     signals_ = std::make_unique<Signals>(*loop_);
-    signals_->set.async_wait([this, then](const boost::system::error_code& ec, int) {
+    signals_->set.async_wait([this, on_terminate](const boost::system::error_code& ec, int signal) {
         if (ec) return;
         boost::system::error_code ignored;
         signals_->set.clear(ignored);  // the next one has its default effect
-        (this->*then)();
+        if (signal == SIGTERM) return (this->*on_terminate)();
+        stop();
     });
 }
 
@@ -150,13 +151,14 @@ void Core::begin_drain() {
 bool Core::is_drained(Pool& pool) const {
     const bool lingers = std::any_of(lingering_.begin(), lingering_.end(),
                                      [&](const auto& state) { return state->budget == pool.budget(); });
-    return !lingers && pool.connections().empty() && pool.has_answered_drain() && pool.is_flushed();
+    const bool is_silent = pool.has_answered_drain() || !pool.migrates();
+    return !lingers && pool.connections().empty() && is_silent && pool.is_flushed();
 }
 
 /// Ends what has nothing left to do; with the last, or when the time is over, this app server stops.
 void Core::leave_drained() {
     for (Pool* pool : all_pools()) {
-        if (is_drained(*pool)) pool->end(protocol::ByeCode::stopping, "the app server has drained");
+        if (!pool->is_up() || is_drained(*pool)) pool->end(protocol::ByeCode::stopping, "the app server has drained");
     }
     if (all_pools().empty() || net::Clock::now() >= stop_deadline_) return begin_stop();
     schedule_tick(kDrainPoll);

@@ -57,8 +57,8 @@ class Core : public std::enable_shared_from_this<Core> {
     std::error_code run();
     void stop();   ///< any thread
     void drain();  ///< any thread
-    /// Calls `stop` or `drain` at the first signal.
-    void on_signals(void (Core::*then)());
+    /// `stop` at the first signal; or `on_terminate`, if it is SIGTERM.
+    void on_signals(void (Core::*on_terminate)());
     /// Ends what is left without telling anybody at the proxies; `run` has returned, or was never called.
     void shut_down();
 

@@ -79,6 +79,7 @@ protocol::Result<void> FromProxy::on(const protocol::Close& message) {
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Detach& message) {
+    if (!pool_.migrates()) return protocol::errc::unexpected_frame;
     TRUNKLINE_TRY(auto found, find(message.chan));
     if (found != nullptr) core_.on_detach(Connection(*found));
     return boost::outcome_v2::success();

@@ -18,9 +18,9 @@ std::size_t max_frame_of(const protocol::Hello& proxy) {
     return proxy.max_frame == 0 ? protocol::kDefaultMaxFrame : static_cast<std::size_t>(proxy.max_frame);
 }
 
-bool resumes(const protocol::Hello& ours, const protocol::Hello& theirs) {
+bool speak(const char* feature, const protocol::Hello& ours, const protocol::Hello& theirs) {
     const auto spoken = protocol::spoken_features(ours.features, theirs.features);
-    return std::find(spoken.begin(), spoken.end(), protocol::kFeatureResume) != spoken.end();
+    return std::find(spoken.begin(), spoken.end(), feature) != spoken.end();
 }
 
 }  // namespace
@@ -35,7 +35,8 @@ Pool::Pool(Core& core, ProxyPeer& peer, const protocol::Hello& proxy, const prot
       id_(attach.pool),
       worker_(proxy.worker),
       budget_(std::make_shared<PoolBudget>(peer.epoch(), max_frame_of(proxy), attach.lanes)),
-      resumes_(resumes(core.own_hello(), proxy)),
+      resumes_(speak(protocol::kFeatureResume, core.own_hello(), proxy)),
+      migrates_(speak(protocol::kFeatureMigrate, core.own_hello(), proxy)),
       lease_(attach.lanes, app_window_of(proxy), core.limits().proxy_gone_after) {
     auto settings = core.lane_settings();
     settings.keep_alive = std::min(settings.keep_alive, app_window_of(proxy) / 4);  // else idleness would end the lease
@@ -61,6 +62,7 @@ bool Pool::is_flushed() const noexcept {
 // --- Drain ---
 
 void Pool::announce_drain() {
+    if (!migrates_) return;  // its clients stay until the time is over
     protocol::Buffer frame;
     protocol::append(frame, protocol::Drain{0});
     for (const auto& slot : lanes_) append_control(*slot, frame);

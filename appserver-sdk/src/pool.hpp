@@ -98,6 +98,8 @@ class Pool final : public net::TurnHook {
     void announce_drain();
     void on_drain_answered(LaneSlot& slot) { slot.has_answered_drain = true; }
     bool has_answered_drain() const noexcept;
+    /// Whether the proxy may ask for a connection to leave.
+    bool migrates() const noexcept { return migrates_; }
 
     /// Whether everything that was sent has been handled by the proxy.
     bool is_flushed() const noexcept;
@@ -116,7 +118,8 @@ class Pool final : public net::TurnHook {
     const std::shared_ptr<PoolBudget> budget_;
     std::vector<std::unique_ptr<LaneSlot>> lanes_;
     ConnectionTable connections_;
-    const bool resumes_;  // both sides announced it
+    const bool resumes_;   // both sides announced it
+    const bool migrates_;  // likewise
     PoolLease lease_;
     bool is_up_ = false;
     bool has_ended_ = false;

@@ -35,12 +35,12 @@ class Chat {
         server.on_message([this](const Connection& guest, const trunkline::Message& message) {
             tell(guest, {{"type", "said"}, {"text", message.bytes}});
         });
-        server.on_disconnect([this](const Connection& guest, const trunkline::Disconnect&) {
+        server.on_disconnect([this](const Connection& guest, const trunkline::Disconnect& why) {
             if (!guest.data().has_value()) return;  // it never came in
             auto& room = rooms_[of(guest).room];
             room.erase(std::string(guest.id()));
             if (room.empty()) rooms_.erase(of(guest).room);
-            tell(guest, {{"type", "left"}});
+            if (why.by != trunkline::ClosedBy::migrated) tell(guest, {{"type", "left"}});  // else it stays in the room
         });
     }
 
@@ -53,6 +53,7 @@ class Chat {
         if (answer.accept({.user = who.name, .groups = {who.room}, .subprotocol = {}})) return;
         rooms_[who.room][std::string(guest.id())] = who.name;
         guest.data() = std::move(who);
+        if (guest.opened() != trunkline::Opened::fresh) return;  // it has been here, with another app server
         const json welcome{{"type", "welcome"}, {"id", guest.id()}, {"here", rooms_[of(guest).room]}};
         if (guest.send(welcome.dump())) return;
         tell(guest, {{"type", "joined"}});

@@ -129,6 +129,7 @@ void Session::on_accept(std::optional<Bytes> user, const std::vector<Bytes>& gro
         last_message_ = home_.loop.now();
         since_ = {};
         answer_upgrade(asking->request, fits ? *subprotocol : Bytes());
+        if (record_ && fits) upstream_.remember_subprotocol(record_, *subprotocol);
         enter_directory(asking->opened, user);
         wake_by(next_deadline(last_message_));
         if (binding_.lane != nullptr && binding_.lane->pool().is_draining()) move();

@@ -290,6 +290,14 @@ PoolLane* Upstream::lane_for(std::uint8_t key, const std::string& app_server, bo
     return chosen != nullptr ? chosen->home_lane(key) : nullptr;
 }
 
+void Upstream::remember_subprotocol(OpenRecord& record, Bytes subprotocol) {
+    auto open = protocol::decode_only<protocol::Open>(record.open()).value();  // our own encoding
+    open.subprotocol = subprotocol;
+    protocol::Buffer frame;
+    append(frame, open);
+    record = OpenRecord(body_of(frame), home_.counters.open_record_bytes);
+}
+
 protocol::Chan Upstream::reopen(PoolLane& lane, Session* session, const Departed& departed, OpenRecord& record,
                                 protocol::OpenReason why) {
     auto open = protocol::decode_only<protocol::Open>(record.open()).value();  // our own encoding

@@ -50,6 +50,8 @@ class Upstream {
     /// Opens a connection once more, on a lane that `lane_for` gave. Without a session its client has left.
     protocol::Chan reopen(PoolLane& lane, Session* session, const Departed& departed, OpenRecord& record,
                           protocol::OpenReason why);
+    /// The app has chosen a sub-protocol: the next Open says so.
+    void remember_subprotocol(OpenRecord& record, protocol::Bytes subprotocol);
     HeldConnections& held() noexcept { return held_; }
 
     /// The app server, other than `except`, that this epoch is linked as; null if none.

@@ -104,7 +104,7 @@ class AppServer {
     /// Then `run` returns; at the latest after `Limits::drain_timeout`, as after `stop`. Any thread, as `stop`.
     void drain();
 
-    /// The same at SIGTERM and SIGINT as `stop_on_signals`, with `drain` in place of `stop`.
+    /// `drain` at SIGTERM, `stop` at SIGINT, while `run` runs. A second signal ends the process at once.
     void drain_on_signals();
 
     /// Runs `task` on the loop, after what was called before. Any thread. Dropped after `stop`.
