@@ -135,7 +135,7 @@ class AppServers(Chaos):
 
     async def test_what_a_held_client_says_is_bounded(self):
         app = self.fast_app("app")
-        proxy = self.fast_proxy(app, when_lost=HOLD)
+        proxy = self.fast_proxy(app, when_lost=HOLD, limits={"outbox": "64MiB"})  # the echoes come faster than they are read
         client = await self.connect(proxy.url())
         await client.send("before")
         await self.receive(client)
