@@ -3,6 +3,7 @@ app servers were called with."""
 import asyncio
 import collections
 import json
+import os
 import pathlib
 import sys
 
@@ -13,6 +14,14 @@ from support.processes import Process, wait_until  # noqa: E402,F401
 from support.scenario import Scenario  # noqa: E402
 
 from relay import Relay  # noqa: E402
+
+# The short form is part of every test run; the long one (run.sh) has more clients and more faults, and says what it saw.
+LONG = os.environ.get("TRUNKLINE_CHAOS") == "long"
+
+
+def longer(short, long):
+    return long if LONG else short
+
 
 # Everything that takes seconds in production, in tens of milliseconds. Sanitizers get more.
 def milliseconds(count):
@@ -25,9 +34,9 @@ class Chaos(Scenario):
                 "dead_after": milliseconds(600), "resume_window": milliseconds(3000), "gone_after": milliseconds(500),
                 **more}
 
-    def fast_app(self, name="app", limits=(), at_signal="stop", **options):
+    def fast_app(self, name="app", limits=(), at_signal="stop", more=(), **options):
         """A test_app whose limits fit these links."""
-        return self.app(name, arguments=self.app_arguments(name, limits, at_signal), **options)
+        return self.app(name, arguments=[*self.app_arguments(name, limits, at_signal), *more], **options)
 
     def started_process(self, name, argv):
         process = Process(name, argv, self.directory)
@@ -79,8 +88,28 @@ class Chaos(Scenario):
         """Nothing lost, doubled, reordered; nobody closed."""
         code, text, report = result
         self.assertEqual(code, 0, text)
-        self.assertGreater(report["ledger"]["expected"], 0, text)
+        ledger = report["ledger"]
+        self.assertGreater(ledger["expected"], 0, text)
+        self.measured(clients=report["clients"], messages=ledger["expected"], lost=ledger["missing"], doubled=ledger["doubled"],
+                      reordered=ledger["out_of_order"], closed=report["closed"],
+                      longest_wait=round(report["latency"]["max_us"] / 1e6, 2))
         return report
+
+    def measured(self, **figures):
+        """A line of JSON for the table in docs/reliability.md, in the long form. Times are seconds."""
+        if LONG:
+            print(json.dumps({"scenario": self.id().removeprefix("__main__."), **figures}), flush=True)
+
+    # --- clients
+
+    async def clients(self, proxy, count, path="/"):
+        return [await self.connect(proxy.url(path)) for _ in range(count)]
+
+    async def expect_served(self, *clients):
+        """What each sends now comes back."""
+        for client in clients:
+            await client.send("still served")
+            self.assertEqual(await self.receive(client, 20), "still served")
 
     # --- journals
 

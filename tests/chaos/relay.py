@@ -12,7 +12,8 @@ class Relay:
         self.target = (host, int(port))
         self._pairs = []
         self._is_open = True
-        self._piece = None
+        self._piece, self._wait = None, 0
+        self._pumps = set()  # the loop itself would not keep those that wait for ever
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -54,10 +55,10 @@ class Relay:
             self._is_open = not on
         self._do(refuse)
 
-    def trickle(self, piece):
-        """Passes so many bytes at a time; None: all there are."""
+    def trickle(self, piece, wait=0):
+        """Passes so many bytes at a time, each so many seconds after they came; None: all there are."""
         async def trickle():
-            self._piece = piece
+            self._piece, self._wait = piece, wait
         self._do(trickle)
 
     def stop(self):
@@ -70,6 +71,7 @@ class Relay:
         self._do(stop)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     # --- on its thread
 
@@ -94,8 +96,11 @@ class Relay:
         pair = (writer, onward_writer)
         self._pairs.append(pair)
         passes = self._stalled
-        await asyncio.wait([asyncio.create_task(self._pump(reader, onward_writer, passes)),
-                            asyncio.create_task(self._pump(onward_reader, writer, passes))])
+        pumps = {asyncio.create_task(self._pump(reader, onward_writer, passes)),
+                 asyncio.create_task(self._pump(onward_reader, writer, passes))}
+        self._pumps |= pumps
+        await asyncio.wait(pumps)
+        self._pumps -= pumps
         if pair in self._pairs:
             self._pairs.remove(pair)
 
@@ -106,6 +111,8 @@ class Relay:
                 for at in range(0, len(data), piece):
                     await self._flowing.wait()
                     await passes.wait()
+                    if self._wait:
+                        await asyncio.sleep(self._wait)
                     writer.write(data[at:at + piece])
                     await writer.drain()
         except (OSError, asyncio.CancelledError):

@@ -48,9 +48,6 @@ class Senders:
 
 
 class AppServers(Chaos):
-    async def clients(self, proxy, count, path="/"):
-        return [await self.connect(proxy.url(path)) for _ in range(count)]
-
     def handled(self, *names):
         """Each message and how it was handed out, over all journals."""
         handled = collections.defaultdict(list)
