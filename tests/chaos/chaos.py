@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 sys.dont_write_bytecode = True
@@ -99,6 +100,13 @@ class Chaos(Scenario):
         """A line of JSON for the table in docs/reliability.md, in the long form. Times are seconds."""
         if LONG:
             print(json.dumps({"scenario": self.id().removeprefix("__main__."), **figures}), flush=True)
+
+    async def until(self, predicate, what, seconds=15):
+        """`wait_until`, while clients and peers of this process go on."""
+        deadline = time.monotonic() + scaled(seconds)
+        while not predicate():
+            self.assertLess(time.monotonic(), deadline, f"{what} did not come true")
+            await asyncio.sleep(0.02)
 
     # --- clients
 
