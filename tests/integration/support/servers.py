@@ -145,3 +145,14 @@ class HAProxy(Balancer):
     def server_line(index, proxy):
         return f"    server proxy{index} 127.0.0.1:{proxy.port} check port {proxy.admin_port} inter 200"
 
+
+class TcpHAProxy(Balancer):
+    """Before app servers, as one address of them all."""
+
+    def __init__(self, directory, apps, name="haproxy-tcp"):
+        super().__init__(name, directory, "haproxy-tcp.cfg.in", ["/usr/sbin/haproxy", "-db", "-f", "CONFIG"], apps)
+        self.address = f"tcp://127.0.0.1:{self.port}"
+
+    @staticmethod
+    def server_line(index, app):
+        return f"    server app{index} {app.address.removeprefix('tcp://')} check inter 200 fall 1 rise 1"
