@@ -124,6 +124,9 @@ void AppServer::on_pool_superseded(LanePool& pool) {
 }
 
 void AppServer::on_pool_ended(LanePool& pool, const PoolEnd& end) {
+    for (unsigned i = 0; end.are_held && i < pool.size(); ++i) {
+        for (auto& departed : pool.lane(i).take_departed()) upstream_.held().take(std::move(departed), pool);
+    }
     if (&pool != pool_.get()) return;  // an older one, whose time is over
     const bool was_up = state_ == AppServerState::linked;
     if (was_up) upstream_.home().counters.pools_ended.add();

@@ -313,7 +313,7 @@ void LanePool::on_newer_pool() {
 void LanePool::fail(ByeCode code, const std::string& why, CloseReason reason) {
     const bool holds = state_ == State::up && resumes_ && settings_.holds && reason == CloseReason::app_server_lost;
     end(code, why, reason, holds ? Clients::hold : Clients::close);
-    owner_.on_pool_ended(*this, {code, why});
+    owner_.on_pool_ended(*this, {code, why, holds});
     if (is_gone()) tell_gone();
 }
 

@@ -100,6 +100,7 @@ struct PoolSettings {
 struct PoolEnd {
     protocol::ByeCode code = protocol::ByeCode::link_lost;  ///< as it was said, by whichever side
     std::string why;
+    bool are_held = false;  ///< its clients, for another app server
 };
 
 /// The lanes between this worker and one app-server epoch, with their secret id and their chans: dialled together, up

@@ -172,6 +172,25 @@ class AppServers(Chaos):
         self.assertEqual([e[3] for e in self.journal("app") if e[0] == "message"],
                          [f"unhandled {i}" for i in range(5)] + ["meanwhile"])
 
+    async def test_a_client_that_has_left_before(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost=HOLD)
+        client = await self.connect(proxy.url("/?group=red"))
+        await self.command(client, "whoami")
+        await self.until_acknowledged(proxy)
+        app.signal(signal.SIGSTOP)
+        for i in range(5):
+            await client.send(f"last words {i}")
+        await client.close(1000)
+        app.kill()
+        self.fast_app("app", address=app.address)
+        wait_until(lambda: [e for e in self.journal("app") if e[0] == "close"], "it was closed at the new one")
+        new = self.journal("app")[2:]  # behind the first open and the command
+        self.assertEqual([(what, how) for what, _, how, _ in new],
+                         [("open", "resumed")] + [("message", "redelivered")] * 5 + [("close", "client")])
+        self.assertEqual(new[0][3].split(), ["red"])
+        self.assertEqual([e[3] for e in new if e[0] == "message"], [f"last words {i}" for i in range(5)])
+
     async def test_a_message_that_kills_twice(self):
         app = self.fast_app("app")
         proxy = self.fast_proxy(app, when_lost=HOLD)
