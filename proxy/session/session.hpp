@@ -202,9 +202,9 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     // offset of the lane, and behind it.
     std::uint32_t share_before_ = 0;
     std::uint32_t share_behind_ = 0;
-    std::uint64_t share_mark_ = 0;
     CloseReason why_{};
-    std::uint16_t close_code_ = 0;           // as the app is to be told
+    std::uint16_t close_code_ = 0;  // as the app is to be told
+    std::uint64_t share_mark_ = 0;
     net::Clock::time_point heard_{};         // anything from the client
     net::Clock::time_point last_message_{};  // in either direction
     net::Clock::time_point since_{};         // asking, closing: its beginning; open: when the pending message began

@@ -37,7 +37,8 @@ class Trunkline(Front):
 
     def start_proxy(self, directory):
         return Proxy("trunkline", directory, {
-            "workers": 1, "drain_timeout": "100ms", "upstreams": {"app": {"app_servers": [self.app.address]}},
+            "workers": 1, "drain_timeout": "100ms", "upstreams": {"app": {
+                "app_servers": [self.app.address], "when_lost": {"hold": "0s", "then": "close"}}},  # as the others do
             "routes": [{"path": "/*", "upstream": "app"}], "log": {"level": "warn"}}).wait_until_ready()
 
 
