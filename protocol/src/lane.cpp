@@ -40,7 +40,7 @@ void Lane::place_control() noexcept {
 // --- Transport ---
 
 bool Lane::can_attach(std::uint64_t peer_received) const noexcept {
-    if (peer_received < ring_.begin() || peer_received > ring_.end()) return false;
+    if (peer_received < ring_.begin() || peer_received > ever_sent_) return false;
     auto boundary = ring_.begin();
     while (boundary < peer_received) boundary = ring_.next_frame(boundary);
     return boundary == peer_received;

@@ -510,19 +510,19 @@ TEST_CASE("Lane: chunks cut at every byte", "[protocol][lane]") {
     }
 }
 
-TEST_CASE("Lane: a new link goes on at the byte the peer names, if it is a boundary", "[protocol][lane]") {
+TEST_CASE("Lane: a new link goes on at the byte the peer names, if it is a boundary and was sent", "[protocol][lane]") {
     struct Row {
         std::uint64_t received;
         bool is_good;
     };
     const auto row = GENERATE(
-        values<Row>({{0, false}, {99, false}, {100, true}, {101, false}, {200, true}, {300, true}, {301, false}}));
+        values<Row>({{0, false}, {99, false}, {100, true}, {101, false}, {200, true}, {300, false}, {301, false}}));
     CAPTURE(row.received);
     Fixture it;
     const std::string all = frame_of(100, 'a') + frame_of(100, 'b') + frame_of(100, 'c');
     for (const char fill : {'a', 'b', 'c'}) it.lane.append(frame_of(100, fill));
     offered(it.lane);
-    it.lane.written(250);  // half of c is lost with the link
+    it.lane.written(250);  // half of c was never sent
     REQUIRE(it.receive(ack_of(100, 1 << 20)));
     REQUIRE(it.receive(frame_of(50).substr(0, 20)));  // and half a frame of the peer's
     it.lane.append_unsequenced(bye());

@@ -82,7 +82,7 @@ class Lane {
 
     // --- Transport ---
 
-    /// Whether `attach` would take `peer_received`: a frame boundary of what the ring holds.
+    /// Whether `attach` would take `peer_received`: a frame boundary of what the ring holds and some link has taken.
     bool can_attach(std::uint64_t peer_received) const noexcept;
     /// A new link carries this lane from now on: `peer_received` and `peer_limit` are what the peer said in Attach or
     /// Attached. Fails with bad_offset if the ring has no frame boundary there; then the pool ends.
