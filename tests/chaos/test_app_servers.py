@@ -20,6 +20,7 @@ class Senders:
         self.echoes = [collections.Counter() for _ in clients]
         self.closed = {}
         self.is_sending = True
+        self.times = [[time.monotonic()] for _ in clients]
         self.tasks = [asyncio.create_task(work(i)) for i in range(len(clients)) for work in (self._send, self._receive)]
 
     async def _send(self, i):
@@ -35,6 +36,7 @@ class Senders:
         try:
             while True:
                 self.echoes[i][await self.clients[i].recv()] += 1
+                self.times[i].append(time.monotonic())
         except Exception:
             self.closed[i] = self.clients[i].close_code
 
@@ -42,6 +44,10 @@ class Senders:
         """Stops sending."""
         self.is_sending = False
         await asyncio.gather(*self.tasks[::2])
+
+    def longest_silence(self):
+        """For how many seconds any of them got nothing."""
+        return round(max(later - before for times in self.times for before, later in zip(times, times[1:])), 2)
 
     def messages(self):
         return {f"m {i} {n}" for i, count in enumerate(self.sent) for n in range(count)}
@@ -66,6 +72,11 @@ class AppServers(Chaos):
             await asyncio.sleep(0.05)
         for payload, hows in self.handled(*names).items():
             self.assertEqual(hows.count("first") <= 1 and hows.count("redelivered") <= 1, True, f"{payload}: {hows}")
+        await asyncio.sleep(0.2)  # for the last echoes
+        doubled = sum(len(hows) == 2 for hows in self.handled(*names).values())
+        echoes = sum(len(echoes) for echoes in senders.echoes)
+        self.measured(clients=len(senders.clients), messages=len(wanted), lost=0, handled_twice_and_flagged=doubled,
+                      echoes_lost=len(wanted) - echoes, closed=len(senders.closed), longest_silence=senders.longest_silence())
 
     def expect_in_order(self, *names):
         """Each client's messages are first handled in the order they were sent."""

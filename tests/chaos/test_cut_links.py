@@ -49,7 +49,8 @@ class CutLinks(Chaos):
         """The join is one app server's, what is sent to the group next another's, or its own other thread's."""
         apps = [self.fast_app(f"app-{i}") for i in range(3)]
         relays = [self.relay(app) for app in apps]
-        proxy = self.fast_proxy(*relays)
+        # Links live for so short here that a stamp has to be answered at once to be answered at all.
+        proxy = self.fast_proxy(*relays, links={"ack_delay": "5ms"})
         clients = {}
         while len(clients) < len(apps):
             client = await self.connect(proxy.url())

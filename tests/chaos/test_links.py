@@ -2,7 +2,7 @@
 import asyncio
 import unittest
 
-from chaos import Chaos, scaled, wait_until
+from chaos import Chaos, longer, scaled
 
 
 class Links(Chaos):
@@ -11,9 +11,11 @@ class Links(Chaos):
         app = self.fast_app()
         relay = self.relay(app)
         proxy = self.fast_proxy(relay, **options)
-        load = await self.load(profile, proxy.url(), clients=clients, duration=f"{seconds}s")
+        rounds = longer(1, 5)
+        load = await self.load(profile, proxy.url(), clients=clients * longer(1, 10), duration=f"{seconds * rounds}s")
         await asyncio.sleep(0.7)
-        await do(relay, proxy)
+        for _ in range(rounds):
+            await do(relay, proxy)
         self.expect_whole(await load)
         self.expect_truthful("app")
         return proxy

@@ -50,7 +50,7 @@ class SlowParts(Chaos):
         """Everything that a client may be closed for is far shorter than the pauses here."""
         return self.fast_proxy(app, when_lost=HOLD, links={"ring": "64KiB", **links}, limits={"outbox": "16MiB"},
                                timeouts={"ping": milliseconds(200), "pong": milliseconds(300)},
-                               routes=[{"path": "/*", "upstream": "app", "idle_timeout": milliseconds(1500)}])
+                               routes=[{"path": "/*", "upstream": "app", "idle_timeout": milliseconds(longer(1500, 15_000))}])
 
     async def expect_unharmed(self, proxy, clients, pause, began):
         await self.expect_served(*clients)
