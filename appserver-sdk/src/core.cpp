@@ -332,7 +332,8 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
 /// Whoever has the id of a proxy and another epoch may be that proxy restarted: then what the older one held is to end
 /// now, and not when its window does. Nobody is buried before it had its time to answer.
 void Core::look_for_older_epochs(const protocol::Hello& proxy) {
-    const auto asked = net::Clock::now();
+    // As the probe's stamp will say it: in milliseconds, and by the clock of this turn.
+    const auto asked = std::chrono::floor<std::chrono::milliseconds>(loop_->now());
     for (Pool* older : all_pools()) {
         if (*older->peer().id() != proxy.name || older->peer().epoch() == proxy.epoch) continue;
         older->probe();

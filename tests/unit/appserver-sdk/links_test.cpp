@@ -238,3 +238,29 @@ TEST_CASE("links: a bad frame ends the pool and is named", "[appserver-sdk][link
     CHECK(app.saw("disconnect proxy lost 1012"));
     CHECK(app.saw("lost proxy-1"));
 }
+
+TEST_CASE("links: of two epochs of one proxy, the older ends if it is silent and stays if it answers",
+          "[appserver-sdk][links]") {
+    Options options;
+    options.limits.probe_timeout = 150ms;
+    RunningServer app(options);
+    FakeProxy older(app.path(), 1);
+    older.link();
+    REQUIRE(app.saw_up("proxy-1"));
+    older.open(1);
+    REQUIRE(app.saw("connect " + older.id_of(1)));
+    older.pump_all(100ms);  // nothing is under way any more
+
+    Announced next;
+    next.epoch = 0xabcd0002;
+    next.pool = 'B';
+    FakeProxy newer(app.path(), 1, next);
+    newer.link();
+    SECTION("it answers") {
+        const auto until = std::chrono::steady_clock::now() + 400ms;
+        while (std::chrono::steady_clock::now() < until) older.pump_all(1ms);
+        older.data(1, "still here");
+        CHECK(app.saw_next("message still here"));
+    }
+    SECTION("it is silent") { CHECK(app.saw_next("disconnect proxy lost 1012")); }
+}
