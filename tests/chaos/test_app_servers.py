@@ -128,7 +128,10 @@ class AppServers(Chaos):
         senders = Senders(self, await self.clients(proxy, 20))
         await asyncio.sleep(0.3)
         apps[0].kill()
-        await asyncio.sleep(1.2)
+        deadline = time.monotonic() + scaled(10)
+        while proxy.metric("trunkline_closes_total", reason="app_server_lost") != len(senders.closed) or not senders.closed:
+            self.assertLess(time.monotonic(), deadline, "nobody was closed")
+            await asyncio.sleep(0.05)
         await senders.finish()
         self.assertEqual(set(senders.closed.values()), {1012})
         self.assertTrue(0 < len(senders.closed) < 20)
