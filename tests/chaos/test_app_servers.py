@@ -106,6 +106,7 @@ class AppServers(Chaos):
         await senders.finish()
         self.assertEqual(senders.closed, {})
         await self.expect_handled(senders, "app")
+        self.expect_in_order("app")
         self.assertGreater(proxy.metric("trunkline_pools_ended_total"), 0)
         resumed = [entry for entry in self.journal("app") if entry[0] == "open" and entry[2] == "resumed"]
         self.assertEqual(len(resumed), 20)
@@ -120,6 +121,7 @@ class AppServers(Chaos):
         await senders.finish()
         self.assertEqual(senders.closed, {})
         await self.expect_handled(senders, "one", "two")
+        self.expect_in_order("one", "two")
         self.assertEqual(proxy.metric("trunkline_connections"), 20)
 
     async def test_killed_and_its_clients_are_closed(self):

@@ -12,8 +12,10 @@ class Links(Chaos):
         relay = self.relay(app)
         proxy = self.fast_proxy(relay, **options)
         rounds = longer(1, 5)
-        load = await self.load(profile, proxy.url(), clients=clients * longer(1, 10), duration=f"{seconds * rounds}s")
-        await asyncio.sleep(0.7)
+        clients *= longer(1, 10)
+        load = await self.load(profile, proxy.url(), clients=clients, duration=f"{seconds * rounds}s")
+        await self.until(lambda: proxy.metric("trunkline_connections") == clients, "all are connected")
+        await asyncio.sleep(0.3)
         for _ in range(rounds):
             await do(relay, proxy)
         self.expect_whole(await load)
