@@ -148,8 +148,10 @@ class Proxies(Chaos):
 
     async def leaving(self, urls, leave):
         """Clients that come back, while `leave()` takes a proxy away."""
-        clients = Returning(self, urls, longer(40, 200))
-        await asyncio.sleep(0.5)
+        count = longer(40, 200)
+        clients = Returning(self, urls, count)
+        await self.until(lambda: len(clients.visits) == count, "all are there")
+        await asyncio.sleep(0.3)
         began = time.monotonic()
         await leave()
         gone = round(time.monotonic() - began, 2)
