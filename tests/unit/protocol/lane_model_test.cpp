@@ -6,11 +6,11 @@
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <iostream>
-#include <random>
 
 using namespace trunkline::protocol::model;
+using trunkline::test::first_seed;
+using trunkline::test::number_from_environment;
 
 namespace {
 
@@ -21,16 +21,6 @@ std::string run(const Schedule& schedule) {
     } catch (const Violation& violation) {
         return violation.what;
     }
-}
-
-std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
-    const char* const text = std::getenv(name);
-    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-std::uint64_t first_seed() {
-    static const std::uint64_t seed = number_from_environment("TRUNKLINE_MODEL_SEED", std::random_device{}());
-    return seed;
 }
 
 }  // namespace

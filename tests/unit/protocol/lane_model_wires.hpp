@@ -7,37 +7,14 @@
 #include <string>
 #include <utility>
 
+#include "tests/support/schedules.hpp"
 #include "trunkline/protocol/lane/lane.hpp"
 
 namespace trunkline::protocol::model {
 
-struct Violation {
-    std::string what;
-};
-
-inline void require(bool holds, const char* what) {
-    if (!holds) throw Violation{what};
-}
-
-class Random {  // splitmix64: thousands of schedules draw millions of numbers in a debug build
-  public:
-    explicit Random(std::uint64_t seed) : state_(seed) {}
-    std::size_t below(std::size_t n) {
-        std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-        z = (z ^ z >> 27) * 0x94d049bb133111eb;
-        return static_cast<std::size_t>((z ^ z >> 31) % n);
-    }
-    std::size_t between(std::size_t low, std::size_t high) { return low + below(high - low + 1); }
-    bool chance(unsigned percent) { return below(100) < percent; }
-    template <class T>
-    T pick(std::initializer_list<T> from) {
-        return from.begin()[below(from.size())];
-    }
-
-  private:
-    std::uint64_t state_;
-};
+using test::Random;
+using test::require;
+using test::Violation;
 
 // --- Frames: MessagePack [type, bin], the types unknown to the lane, hence sequenced; 109 is unsequenced for ever. ---
 
