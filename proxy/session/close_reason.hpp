@@ -32,7 +32,7 @@ enum class CloseReason : std::uint8_t {
     refused_by_app,       ///< `ask`: the app said no before the upgrade
     ask_timeout,          ///< `ask`: the app did not answer in time
     app_server_lost,      ///< the pool ended without a word: link lost, silence, a bad frame
-    app_server_stopping,  ///< the app server said Bye because it stops
+    app_server_stopping,  ///< the app server said Bye because it stops, or drains and its clients are not kept
     redelivered_twice,    ///< two app servers were lost with the same message of this client unhandled
 
     // The proxy ended it.
@@ -41,8 +41,8 @@ enum class CloseReason : std::uint8_t {
     internal_error,      ///< a fault of ours
 };
 
-/// Whose doing the end was, in the words of Close on a link (SPEC.md "Close"); the values are those of its field `by`.
-enum class ClosedBy : std::uint8_t { client = 0, proxy = 1, app = 2 };
+/// Whose doing the end was.
+enum class ClosedBy : std::uint8_t { client, proxy, app };
 
 /// The code is not fixed: it is what the one who closed gave (a close code, or before the upgrade an HTTP status).
 inline constexpr std::uint16_t kCodeAsGiven = 0;

@@ -32,6 +32,14 @@ RefuseReason refuse_reason(CloseReason why) {
     }
 }
 
+/// Whether it is the app's own Close, which is not answered.
+bool is_close_of_app(CloseReason why) { return why == CloseReason::app_closed || why == CloseReason::refused_by_app; }
+
+/// What a Close of ours says of whose doing it was.
+protocol::CloseBy told_by(CloseReason why) {
+    return describe(why).by == ClosedBy::client ? protocol::CloseBy::client : protocol::CloseBy::proxy;
+}
+
 }  // namespace
 
 void Session::on_app_close(std::uint16_t code, Bytes reason) {
@@ -99,7 +107,7 @@ void Session::send_detach() {
 
 void Session::on_detached() {
     if (!moving_) return;
-    moving_ = false;
+    moving_ = detach_untold_ = false;
     leave_lane();
     hold(upstream_.held().move(*this));
     upstream_.held().place();
@@ -113,7 +121,7 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
 
     why_ = why;
     close_code_ = code;
-    const bool tells_app = info.by != ClosedBy::app;
+    const bool tells_app = !is_close_of_app(why);
     if (tells_app && record_ && (held_ != nullptr || binding_.lane != nullptr)) {
         departed_ = std::make_unique<Departed>(depart());
     }
@@ -163,8 +171,7 @@ void Session::tell_app_closed(Bytes reason) {
     }
     if (binding_.lane == nullptr || (moving_ && !detach_untold_)) return;
     protocol::Buffer frame;
-    const auto by = static_cast<protocol::CloseBy>(describe(why_).by);
-    append(frame, protocol::Close{binding_.chan, close_code_, reason, by});
+    append(frame, protocol::Close{binding_.chan, close_code_, reason, told_by(why_)});
     close_untold_ = !binding_.lane->send_control(frame);
     if (close_untold_) return wait_for_lane();
     if (departed_) binding_.lane->keep(std::move(*std::exchange(departed_, nullptr)));
@@ -178,7 +185,7 @@ Departed Session::depart() {
     if (const auto user = upstream_.directory().user_of(*this)) departed.user = *user;
     upstream_.directory().for_each_group_of(*this, [&](Bytes group) { departed.groups.emplace_back(group); });
     departed.code = close_code_;
-    departed.by = static_cast<protocol::CloseBy>(describe(why_).by);
+    departed.by = told_by(why_);
     departed.chan = binding_.chan;
     return departed;
 }

@@ -131,7 +131,7 @@ bool HeldConnections::settle(HeldConnection& held, net::Clock::time_point now) {
         return true;
     }
     const bool has_waited = now - held.since >= policy_.hold;
-    const bool any = held.app_server.empty() || (has_waited && policy_.reassign);
+    const bool any = held.app_server.empty() || (has_waited && policy_.then == config::ThenLost::reassign);
     const auto key = held.session != nullptr ? held.session->key() : held.departed.key;
     if (PoolLane* lane = upstream_.lane_for(key, held.app_server, any)) {
         reopen(held, *lane);

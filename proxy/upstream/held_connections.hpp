@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "config/settings.hpp"
 #include "net/loop.hpp"
 #include "proxy/session/close_reason.hpp"
 #include "proxy/upstream/departed.hpp"
@@ -58,17 +59,13 @@ struct HeldConnection {
 /// to another one, or closed. One per upstream and worker.
 class HeldConnections {
   public:
-    struct Policy {
-        std::chrono::milliseconds hold{0};  ///< how long a client waits
-        bool reassign = false;              ///< then any other app server will do; else the client is closed
-    };
-
-    HeldConnections(Upstream& upstream, net::Loop& loop, const Policy& policy)
+    /// `policy` outlives it.
+    HeldConnections(Upstream& upstream, net::Loop& loop, const config::WhenLostSettings& policy)
         : upstream_(upstream), loop_(loop), policy_(policy) {}
     ~HeldConnections();
 
     /// Whether any connection is held at all; else none needs an OpenRecord.
-    bool are_kept() const noexcept { return policy_.hold.count() > 0 || policy_.reassign; }
+    bool are_kept() const noexcept { return policy_.hold.count() > 0 || policy_.then == config::ThenLost::reassign; }
 
     /// The pool of this session has ended. It waits until that is gone, then for an app server.
     HeldConnection& take(Session& session, protocol::Chan chan, const LanePool& pool);
@@ -99,7 +96,7 @@ class HeldConnections {
 
     Upstream& upstream_;
     net::Loop& loop_;
-    const Policy policy_;
+    const config::WhenLostSettings& policy_;
     std::vector<std::unique_ptr<HeldConnection>> held_;
     std::unordered_map<const LanePool*, Chans> by_chan_;  // of pools that are not gone
     std::size_t counted_ = 0;                             // in the gauge

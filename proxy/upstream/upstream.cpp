@@ -69,7 +69,7 @@ Upstream::Upstream(SessionHome& home, const ProxyIdentity& identity, std::size_t
       index_(index),
       settings_(home.settings.upstreams[index]),
       balancer_(settings_.balance),
-      held_(*this, home.loop, {settings_.when_lost.hold, settings_.when_lost.then == config::ThenLost::reassign}),
+      held_(*this, home.loop, settings_.when_lost),
       ids_(identity.epoch) {
     for (const auto& endpoint : settings_.app_servers) {
         configured_.push_back(

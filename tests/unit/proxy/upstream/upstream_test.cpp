@@ -149,3 +149,19 @@ TEST_CASE("upstream: a pool may end under a session that is still closing", "[pr
     CHECK(f.drain(*client).find(close_frame(4000)) != std::string::npos);
     CHECK(f.proxy.counters().closes(proxy::CloseReason::app_closed).value() == 1);
 }
+
+TEST_CASE("upstream: a draining app server is told of the clients that have to leave it", "[proxy][upstream]") {
+    Fixture f;
+    f.proxy.settings().upstreams[0].when_lost = {std::chrono::milliseconds(0), config::ThenLost::close};
+    f.app.hello().features = {protocol::kFeatureResume, protocol::kFeatureMigrate};
+    std::optional<protocol::Close> told;
+    f.app.on_close = [&](FakeApp::Lane&, const protocol::Close& close) { told = close; };
+    REQUIRE(f.link());
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    for (const auto& lane : f.app.lanes()) f.app.send(*lane, protocol::Drain{0});
+    REQUIRE(f.proxy.run_until([&] { return told.has_value(); }));
+    CHECK(told->code == 1012);
+    CHECK(told->by == protocol::CloseBy::proxy);
+    CHECK(f.drain(*client).find(close_frame(1012)) != std::string::npos);
+}
