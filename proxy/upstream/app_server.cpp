@@ -183,7 +183,7 @@ PoolLane* AppServer::next_lane() {
 }
 
 PoolLane* AppServer::home_lane(std::uint8_t key) {
-    if (!has_pool_up() || pool_->is_draining()) return nullptr;
+    if (!takes_connections()) return nullptr;
     PoolLane& lane = pool_->lane(key % pool_->size());
     return lane.linked.lane.is_attached() && !lane.is_blocked() ? &lane : nullptr;
 }

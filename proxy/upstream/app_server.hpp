@@ -27,6 +27,8 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     bool is_retired() const noexcept { return retired_; }
     bool has_pools() const noexcept { return pool_ || !older_.empty(); }
     bool has_pool_up() const noexcept { return pool_ && pool_->is_up(); }
+    /// Whether connections may be opened there at all: its pool is up, and it does not drain.
+    bool takes_connections() const noexcept { return has_pool_up() && !pool_->is_draining(); }
     /// Ends its pool, if any, and dials no more.
     void stop();
 

@@ -137,7 +137,8 @@ bool HeldConnections::settle(HeldConnection& held, net::Clock::time_point now) {
         reopen(held, *lane);
         return true;
     }
-    if (!has_waited) return false;
+    // One that is there takes it as soon as its lane has room and a link.
+    if (!has_waited || upstream_.has_taker(held.app_server, any)) return false;
     give_up(held, CloseReason::app_server_lost);
     return true;
 }

@@ -290,6 +290,12 @@ PoolLane* Upstream::lane_for(std::uint8_t key, const std::string& app_server, bo
     return chosen != nullptr ? chosen->home_lane(key) : nullptr;
 }
 
+bool Upstream::has_taker(const std::string& app_server, bool any) const noexcept {
+    return std::any_of(app_servers_.begin(), app_servers_.end(), [&](const auto& candidate) {
+        return candidate->takes_connections() && (any || candidate->name() == app_server);
+    });
+}
+
 void Upstream::remember_subprotocol(OpenRecord& record, Bytes subprotocol) {
     auto open = protocol::decode_only<protocol::Open>(record.open()).value();  // our own encoding
     open.subprotocol = subprotocol;

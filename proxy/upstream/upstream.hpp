@@ -47,6 +47,8 @@ class Upstream {
     /// The home lane of a connection with that key at the app server of that name, or if `any` at whichever the balance
     /// chooses; null if it takes no connection now.
     PoolLane* lane_for(std::uint8_t key, const std::string& app_server, bool any);
+    /// Whether such an app server is there, even if its lane is busy now.
+    bool has_taker(const std::string& app_server, bool any) const noexcept;
     /// Opens a connection once more, on a lane that `lane_for` gave. Without a session its client has left.
     protocol::Chan reopen(PoolLane& lane, Session* session, const Departed& departed, OpenRecord& record,
                           protocol::OpenReason why);

@@ -165,3 +165,38 @@ TEST_CASE("upstream: a draining app server is told of the clients that have to l
     CHECK(told->by == protocol::CloseBy::proxy);
     CHECK(f.drain(*client).find(close_frame(1012)) != std::string::npos);
 }
+
+TEST_CASE("upstream: clients that are held are not given up while their lanes are only busy", "[proxy][upstream]") {
+    constexpr std::chrono::milliseconds kHold{100};
+    constexpr std::size_t kClients = 100;
+    Fixture f;
+    f.proxy.settings().upstreams[0].when_lost = {kHold, config::ThenLost::close};
+    f.proxy.settings().links.ring_bytes = 1 << 10;  // a few Opens
+    f.app.hello().features = {protocol::kFeatureResume};
+    const auto held = [&] { return static_cast<std::size_t>(f.proxy.counters().held_connections.value()); };
+    std::size_t opens = 0;
+    f.app.on_open = [&](FakeApp::Lane&, const protocol::Open&) { ++opens; };
+    REQUIRE(f.link());
+    std::vector<net::UniqueFd> clients;
+    REQUIRE(f.proxy.run_until([&] {
+        if (auto client = f.proxy.connect()) clients.push_back(std::move(*client));
+        return clients.size() == kClients;
+    }));
+    REQUIRE(f.proxy.run_until([&] { return opens == kClients; }));
+
+    f.app.is_busy = true;
+    protocol::Buffer bye;
+    append(bye, protocol::Bye{protocol::ByeCode::bad_frame, "test"});
+    f.app.lanes()[0]->lane.append_unsequenced(bye);
+    f.app.lanes()[0]->link->touch();
+    REQUIRE(f.proxy.run_until([&] { return held() != 0; }));
+    REQUIRE(f.proxy.run_until([&] { return held() < kClients; }));
+    const auto given_up_at = net::Clock::now() + 2 * kHold;
+    REQUIRE(f.proxy.run_until([&] { return net::Clock::now() > given_up_at; }));
+    CHECK(held() > 0);
+    CHECK(f.proxy.sessions().size() == kClients);
+
+    f.app.go_on();
+    CHECK(f.proxy.run_until([&] { return opens == 2 * kClients; }));
+    CHECK(f.proxy.sessions().size() == kClients);
+}
