@@ -178,7 +178,10 @@ void Link::close() {
         can_write_ = true;
         const auto now = loop_.now();
         std::array<Bytes, ByteStream::kMaxPieces> pieces;
-        if (const std::size_t count = lane_->gather(pieces, now)) stream_.write_some({pieces.data(), count});
+        if (const std::size_t count = lane_->gather(pieces, now)) {
+            const auto out = stream_.write_some({pieces.data(), count});
+            if (out.status == IoResult::Status::ok) lane_->written(out.bytes);
+        }
     }
     shut();
 }
