@@ -145,7 +145,7 @@ void LanePool::on_dialled(unsigned index, const boost::system::error_code& ec, n
 std::string LanePool::check(const protocol::Hello& app) {
     std::string name = app.name.empty() ? settings_.address.to_string() : app.name;
     if (announced_) {
-        if (app.epoch == epoch_ && name == name_) return {};
+        if (app.epoch == epoch_ && name == name_) return misfit_ = {};
         new_epoch_ = app.epoch != epoch_;
         return misfit_ = several_app_servers_at(settings_.address.to_string());
     }
@@ -331,7 +331,12 @@ void LanePool::end(ByeCode code, const std::string& why, CloseReason reason, Cli
     protocol::Buffer bye;
     append(bye, protocol::Bye{code, why});
     for (const auto& lane : lanes_) {
-        if (!lane->linked.link || !lane->linked.link->is_attached()) continue;
+        if (!lane->linked.link) continue;
+        if (!lane->linked.link->is_attached()) {  // once it were, it would not say Bye
+            lane->linked.link->close();
+            loop_.bury(std::move(lane->linked.link));
+            continue;
+        }
         lane->linked.lane.append_unsequenced(bye);
         lane->linked.link->touch();
     }
