@@ -219,7 +219,10 @@ void Core::on_detach(const Connection& connection) {
 /// Says the last, when all that the client sent was handed out and the app does not hold it up.
 void Core::finish_detach(const std::shared_ptr<ConnectionState>& state) {
     if (!state->leaves || !state->is_answered || state->is_paused || !state->parked.empty()) return;
-    take_calls();  // what was called before
+    // First nobody can send any more, then what others were told was taken goes out: nothing falls between.
+    if (state->phase.exchange(Phase::ended, std::memory_order_acq_rel) == Phase::ended) return;  // the app closes it
+    outgoing.remove_connection(*state);
+    take_calls();
     LaneSlot* slot = slot_of(*state);
     if (slot == nullptr) return;
     protocol::Buffer frame;

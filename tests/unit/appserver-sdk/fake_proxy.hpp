@@ -36,6 +36,7 @@ struct Announced {
     std::uint32_t workers = 1;
     std::uint64_t max_frame = 1 << 20;
     std::string key;
+    std::vector<std::string> features;
     char pool = 'A';  ///< all bytes of the pool's id
 };
 
@@ -81,6 +82,7 @@ class FakeProxy {
         hello.workers = announced_.workers;
         hello.max_frame = announced_.max_frame;
         hello.app_window = 25s;
+        hello.features = announced_.features;
         proto::Attach attach;
         attach.pool.bytes.fill(announced_.pool);
         attach.lane = index;

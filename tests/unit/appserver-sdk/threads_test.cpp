@@ -116,6 +116,32 @@ TEST_CASE("threads: nothing passes the acceptance of a connection", "[appserver-
     }
 }
 
+TEST_CASE("threads: what was taken for a connection goes out before it is handed on", "[appserver-sdk][threads]") {
+    RunningServer app;
+    Announced announced;
+    announced.features = {proto::kFeatureMigrate};
+    FakeProxy proxy(app.path(), 1, announced);
+    proxy.link();
+    for (std::uint32_t chan = 1; chan <= 100; ++chan) {
+        proxy.open(chan);
+        REQUIRE(app.saw("connect " + proxy.id_of(chan)));
+        std::atomic<int> taken{0};
+        std::thread sender([&taken, connection = app.last()] {
+            while (true) {
+                const auto error = connection.send("x");
+                if (!error) ++taken;
+                if (error == errc::closed) return;
+            }
+        });
+        while (taken == 0) std::this_thread::yield();
+        proxy.send(0, proto::Detach{proto::Chan{chan}});
+        int came = 0;
+        for (; proxy.next().type() == proto::Data::kType; ++came) continue;  // the last is Detached
+        sender.join();
+        REQUIRE(came == taken);
+    }
+}
+
 TEST_CASE("threads: closing, pausing and sending from everywhere while the proxy is lost", "[appserver-sdk][threads]") {
     RunningServer app;
     {
