@@ -200,6 +200,21 @@ TEST_CASE("links: a proxy's Bye is answered and ends the pool", "[appserver-sdk]
     CHECK(app.saw("lost proxy-1"));
 }
 
+TEST_CASE("links: what was handled is said with the Bye", "[appserver-sdk][links]") {
+    RunningServer app;
+    FakeProxy proxy(app.path());
+    proxy.link();
+    proxy.open(1);
+    proxy.data(1, "handled");
+    REQUIRE(app.saw("message handled"));
+    proto::Buffer bye;
+    proto::append(bye, proto::Bye{proto::ByeCode::link_lost, ""});
+    proxy.lane(0).append_unsequenced(bye);
+    proxy.pump_all();
+    CHECK(proxy.ends());
+    CHECK(proxy.lane(0).held_bytes() == 0);
+}
+
 TEST_CASE("links: stop sends what was sent, then says Bye", "[appserver-sdk][links]") {
     RunningServer app;
     FakeProxy proxy(app.path(), 2);
