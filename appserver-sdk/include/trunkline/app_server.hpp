@@ -40,9 +40,10 @@ struct ProxyInfo {
 ///     return server.run() ? 1 : 0;
 ///
 /// One thread, the one in `run`, is the *loop*: all callbacks run on it, one at a time and in order, and must not
-/// block: a callback that takes longer than a proxy waits (15 s) costs the link and all its clients. Work that takes
-/// time goes to other threads, which may use connections, answers and targets directly. An exception that leaves a
-/// callback is logged and closes the connection concerned with 1011.
+/// block: a callback that takes longer than a proxy waits for a sign of life (15 s) costs the link, and one that takes
+/// longer than its window (25 s) all connections that it brought, which go to another app server. Work that takes time
+/// goes to other threads, which may use connections, answers and targets directly. An exception that leaves a callback
+/// is logged and closes the connection concerned with 1011.
 ///
 /// Every connection gets exactly one `on_connect`, then its messages, then exactly one `on_disconnect`. When a proxy is
 /// gone for good, all connections it held end together (`ClosedBy::proxy_lost`).
