@@ -207,6 +207,22 @@ class AppServers(Chaos):
         self.assertEqual(new[0][3].split(), ["red"])
         self.assertEqual([e[3] for e in new if e[0] == "message"], [f"last words {i}" for i in range(5)])
 
+    async def test_a_drain_of_the_proxy_waits_for_what_is_held(self):
+        app = self.fast_app("app")
+        proxy = self.fast_proxy(app, when_lost=HOLD, drain_timeout=milliseconds(10_000))
+        client = await self.connect(proxy.url())
+        app.signal(signal.SIGSTOP)
+        for i in range(5):
+            await client.send(f"unhandled {i}")
+        await asyncio.sleep(0.1)
+        app.kill()
+        wait_until(lambda: proxy.metric("trunkline_held_connections") == 1, "it is held")
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual((await self.closed(client))[0], 1012)
+        self.fast_app("app", address=app.address)
+        self.assertEqual(proxy.wait(), 0)
+        self.assertEqual([e[3] for e in self.journal("app") if e[0] == "message"], [f"unhandled {i}" for i in range(5)])
+
     async def test_a_message_that_kills_twice(self):
         app = self.fast_app("app")
         proxy = self.fast_proxy(app, when_lost=HOLD)
