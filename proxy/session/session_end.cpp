@@ -110,7 +110,6 @@ void Session::on_detached() {
     moving_ = detach_untold_ = false;
     leave_lane();
     hold(upstream_.held().move(*this));
-    upstream_.held().place();
 }
 
 void Session::close(CloseReason why, std::uint16_t code, Bytes text) {

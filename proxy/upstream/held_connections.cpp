@@ -83,7 +83,9 @@ HeldConnection& HeldConnections::move(Session& session) {
     HeldConnection held;
     held.session = &session;
     held.why = protocol::OpenReason::migrated;
-    return add(std::move(held));
+    HeldConnection& added = add(std::move(held));
+    loop_.schedule(time_, loop_.now());
+    return added;
 }
 
 std::size_t HeldConnections::on_pool_gone(LanePool& pool) {

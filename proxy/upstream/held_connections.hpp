@@ -71,7 +71,8 @@ class HeldConnections {
     HeldConnection& take(Session& session, protocol::Chan chan, const LanePool& pool);
     /// The same for a client that has left.
     void take(Departed&& departed, const LanePool& pool);
-    /// This session has left its draining app server.
+    /// This session has left its draining app server. It is opened elsewhere when all that leave in this turn have: to
+    /// look for each by itself would cost the square of their number.
     HeldConnection& move(Session& session);
 
     /// What the app server of this pool had not handled goes on with the connections it concerns. Returns how many
