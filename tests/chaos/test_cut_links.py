@@ -42,7 +42,7 @@ class CutLinks(Chaos):
         playing = asyncio.gather(*(play() for _ in range(longer(4, 8))))
         cuts = await self.cut_while([relay], asyncio.ensure_future(playing), 0.2)
         await playing
-        self.assertGreater(cuts, 3)
+        self.assertGreater(cuts, 1)
         self.assertEqual(proxy.metric("trunkline_pools_ended_total"), 0)
         self.expect_truthful("app")
         self.measured(cuts=cuts, messages=longer(4, 8) * count, lost=0, doubled=0, reordered=0)
