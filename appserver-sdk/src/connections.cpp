@@ -213,6 +213,8 @@ void Core::on_detach(const Connection& connection) {
     const auto& state = connection.state_;
     if (state->phase.load(std::memory_order_acquire) == Phase::ended) return;  // the app closes it
     state->leaves = true;
+    // The proxy says no more of this client, so nobody may wait here until it has read what waits for it there.
+    if (state->backlogged.exchange(false, std::memory_order_relaxed)) check_writable(state);
     finish_detach(state);
 }
 

@@ -168,7 +168,11 @@ void Session::tell_app_closed(Bytes reason) {
         std::exchange(held_, nullptr)->leave(std::move(*departed_));
         return departed_.reset();
     }
-    if (binding_.lane == nullptr || (moving_ && !detach_untold_)) return;
+    if (binding_.lane == nullptr) return;
+    if (moving_ && !detach_untold_) {  // Detach was the last word; what stands before it may still have to be handed on
+        if (departed_) binding_.lane->keep(std::move(*std::exchange(departed_, nullptr)));
+        return;
+    }
     protocol::Buffer frame;
     append(frame, protocol::Close{binding_.chan, close_code_, reason, told_by(why_)});
     close_untold_ = !binding_.lane->send_control(frame);

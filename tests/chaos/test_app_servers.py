@@ -223,6 +223,21 @@ class AppServers(Chaos):
         self.assertEqual(proxy.wait(), 0)
         self.assertEqual([e[3] for e in self.journal("app") if e[0] == "message"], [f"unhandled {i}" for i in range(5)])
 
+    async def test_a_drain_does_not_wait_for_a_client_that_does_not_read(self):
+        app = self.fast_app("one", at_signal="drain", limits={"drain_timeout": 30_000})
+        proxy = self.fast_proxy(app, when_lost=HOLD, limits={"outbox": "8MiB"})
+        client = await self.connect(proxy.url(), max_queue=1, write_limit=1 << 24)
+        client.transport.pause_reading()
+        for i in range(1000):
+            await client.send(self.numbered(i))
+        wait_until(lambda: proxy.metric("trunkline_queue_bytes", queue="outbox") > 2 << 20, "its app server waits for it")
+        app.signal(signal.SIGTERM)
+        self.assertEqual(app.wait(20), 0)
+        self.fast_app("one", address=app.address)
+        client.transport.resume_reading()
+        for i in range(1000):
+            self.assertEqual(await self.receive(client, 20), self.numbered(i))
+
     async def test_a_message_that_kills_twice(self):
         app = self.fast_app("app")
         proxy = self.fast_proxy(app, when_lost=HOLD)
