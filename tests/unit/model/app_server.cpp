@@ -288,14 +288,6 @@ void AppServer::hold_up(Duration how_long) {
     }
 }
 
-template <class Message>
-void AppServer::send(Slot& slot, const Message& message) {
-    protocol::Buffer frame;
-    protocol::append(frame, message);
-    slot.lane.append(frame);
-    slot.flush();
-}
-
 void AppServer::Sink::on(const protocol::Open& open) {
     const auto connection = number_in(open.connection_id);
     slot.pool.connections[static_cast<std::uint64_t>(open.chan)] = {connection, open.attachment, slot.index};
@@ -316,14 +308,14 @@ void AppServer::Sink::on(const protocol::Data& data) {
     world.log(app.name, app.epoch, "handles", connection, message, data.redelivered ? "again" : "");
     world.ledger.handle(app.epoch, connection, message, data.redelivered);
     const auto answer = std::to_string(world.ledger.next_answer()) + " " + std::to_string(message);
-    app.send(slot, protocol::Data{data.chan, protocol::PayloadKind::text, answer, false});
+    slot.send(protocol::Data{data.chan, protocol::PayloadKind::text, answer, false});
 }
 
 void AppServer::Sink::on(const protocol::Close& close) { app.leave(slot.pool, static_cast<std::uint64_t>(close.chan)); }
 
 void AppServer::Sink::on(const protocol::Detach& detach) {
     app.leave(slot.pool, static_cast<std::uint64_t>(detach.chan));
-    app.send(slot, protocol::Detached{detach.chan});
+    slot.send(protocol::Detached{detach.chan});
 }
 
 void AppServer::Sink::on(const protocol::Drain& drain) {
@@ -378,7 +370,7 @@ void AppServer::drain() {
         if (!pool->is_up) {
             end(*pool, ByeCode::stopping, "drained");
         } else {
-            for (const auto& slot : pool->lanes) send(*slot, protocol::Drain{0});
+            for (const auto& slot : pool->lanes) slot->send(protocol::Drain{0});
         }
     }
 }

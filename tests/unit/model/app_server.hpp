@@ -92,8 +92,6 @@ class AppServer final : public Process {
     bool may_handle(Slot& slot);
     void work_on(Slot& slot);
     void work_done(Slot& slot);
-    template <class Message>
-    void send(Slot& slot, const Message& message);
     bool is_drained(const Pool& pool) const;
     void leave(Pool& pool, std::uint64_t chan);
     void end(Pool& pool, protocol::ByeCode code, const char* why);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/unit/model/world.hpp"
+#include "trunkline/protocol/service/encode.hpp"
 #include "trunkline/protocol/service/extension.hpp"
 
 namespace trunkline::model {
@@ -123,6 +124,13 @@ struct CarriedLane {
           end(its_end),
           lane(end == kProxy ? protocol::Lane::Side::proxy : protocol::Lane::Side::app, settings) {}
 
+    template <class Message>
+    void send(const Message& message) {
+        protocol::Buffer frame;
+        append(frame, message);
+        lane.append(frame);
+        flush();
+    }
     void flush();
 
     Process& owner;

@@ -26,7 +26,6 @@ constexpr std::chrono::seconds kHandshake{5};
 constexpr std::chrono::seconds kConnect{2};
 constexpr std::chrono::seconds kSilence{15};
 constexpr milliseconds kTick{500};
-constexpr std::size_t kMostOnTheWay = 6;  // messages of one client that no app server has handled
 
 PoolLife::Times times(const World& world) {
     return {milliseconds(30'000), milliseconds(25'000), milliseconds(5'000),
@@ -56,111 +55,6 @@ Proxy::Proxy(World& its_world, std::size_t clients) : Process(its_world) {
         after(seconds(world.random.uniform(1, 8)), [this, &client] { client_thinks(client); });
     }
     after(kTick, [this] { tick(); });
-}
-
-// --- Clients ---
-
-/// Its chan in the pool that it is open in, if there is one.
-std::optional<std::uint64_t> Proxy::chan_of(const Client& client, Pool*& pool) {
-    for (const auto& candidate : pools_) {
-        if (candidate->state == Pool::State::ended) continue;
-        for (const auto& [chan, bound] : candidate->chans) {
-            if (bound.client != &client) continue;
-            pool = candidate.get();
-            return chan;
-        }
-    }
-    return std::nullopt;
-}
-
-void Proxy::client_thinks(Client& client) {
-    if (client.closed != nullptr || client.has_left) return;
-    if (client.attachments == 0) {
-        open_new(client);
-    } else if (world.is_chatty && client.sent - world.ledger.handled(client.id) < kMostOnTheWay) {
-        read_message(client);
-    }
-    after(seconds(world.random.exponential(world.setting.think)), [this, &client] { client_thinks(client); });
-}
-
-void Proxy::send_all() {
-    now_or_awake([this] {
-        for (Client& client : clients_) {
-            if (client.closed == nullptr && !client.has_left) read_message(client);
-        }
-    });
-}
-
-/// Takes the next message of a client, if anybody has room for it.
-void Proxy::read_message(Client& client) {
-    for (const auto& held : held_) {
-        if (held->client == &client) return held->messages.push_back({++client.sent, false});
-    }
-    Pool* pool = nullptr;
-    const auto chan = chan_of(client, pool);
-    if (!chan || pool->chans.at(*chan).is_moving) return;
-    Slot& slot = home(*pool, client);
-    if (slot.lane.has_room()) send_data(slot, *chan, {++client.sent, false});
-}
-
-void Proxy::client_leaves() {
-    Client& client = clients_[world.random.below(clients_.size())];
-    if (client.has_left || client.closed != nullptr) return;
-    client.has_left = true;
-    world.log("client", client.id, "leaves");
-    if (client.attachments == 0) client.closed = "never opened";
-    Pool* pool = nullptr;
-    if (const auto chan = chan_of(client, pool)) send_close(*pool, *chan, pool->chans.at(*chan));
-}
-
-/// Close behind all that it has sent; Detach was the last already if it was moving.
-void Proxy::send_close(Pool& pool, std::uint64_t chan, Bound& entry) {
-    Slot& slot = home(pool, *entry.client);
-    if (!entry.is_moving) send(slot, protocol::Close{protocol::Chan{chan}, 1000, {}, protocol::CloseBy::client});
-    entry.close_end = slot.lane.appended();
-}
-
-template <class Message>
-void Proxy::send(Slot& slot, const Message& message) {
-    protocol::Buffer frame;
-    protocol::append(frame, message);
-    slot.lane.append(frame);
-    slot.flush();
-}
-
-void Proxy::send_data(Slot& slot, std::uint64_t chan, const HeldMessage& message) {
-    const auto text = std::to_string(message.number);
-    send(slot, protocol::Data{protocol::Chan{chan}, protocol::PayloadKind::text, text, message.is_redelivered});
-}
-
-std::uint64_t Proxy::open(Pool& pool, Client& client, protocol::OpenReason why) {
-    const auto chan = ++pool.newest_chan;
-    pool.chans.emplace(chan, Bound{&client});
-    const auto id = std::to_string(client.id);
-    protocol::Open open;
-    open.chan = protocol::Chan{chan};
-    open.attachment = ++client.attachments;
-    open.why = why;
-    open.key = client.key;
-    open.connection_id = id;
-    world.log("connection", client.id, "attachment", open.attachment, "at", pool.address, *pool.app_epoch);
-    send(home(pool, client), open);
-    return chan;
-}
-
-/// Whether this connection may be opened there now.
-bool Proxy::takes(Pool& pool, const Client& client) {
-    const auto& lane = home(pool, client).lane;
-    return pool.state == Pool::State::up && !(pool.is_draining && world.rules.spares_draining) && lane.is_attached() &&
-           lane.has_room();
-}
-
-void Proxy::open_new(Client& client) {
-    std::vector<Pool*> ready;
-    for (const auto& [address, pool] : current_) {
-        if (pool != nullptr && takes(*pool, client)) ready.push_back(pool);
-    }
-    if (!ready.empty()) open(*ready[world.random.below(ready.size())], client, protocol::OpenReason::fresh);
 }
 
 // --- Links come and go ---
@@ -368,9 +262,9 @@ void Proxy::drain(Pool& pool) {
     for (auto& [chan, entry] : pool.chans) {
         if (entry.client->has_left) continue;
         entry.is_moving = true;
-        send(home(pool, *entry.client), protocol::Detach{protocol::Chan{chan}});
+        home(pool, *entry.client).send(protocol::Detach{protocol::Chan{chan}});
     }
-    for (const auto& slot : pool.lanes) send(*slot, protocol::Drain{1});
+    for (const auto& slot : pool.lanes) slot->send(protocol::Drain{1});
 }
 
 // --- The end of a pool ---
@@ -431,15 +325,6 @@ void Proxy::end(Pool& pool, ByeCode code, const std::string& why, Clients client
     }
 }
 
-void Proxy::hold(const Pool& pool, Client& client, const std::string& app_server) {
-    auto held = std::make_unique<Held>();
-    held->client = &client;
-    held->app_server = app_server;
-    held->pool = &pool;
-    held->since = world.now;
-    held_.push_back(std::move(held));
-}
-
 void Proxy::tell_gone(Pool& pool) {
     if (std::exchange(pool.is_gone_told, true)) return;
     world.log("pool of", pool.address, "is gone");
@@ -449,69 +334,6 @@ void Proxy::tell_gone(Pool& pool) {
         std::exchange(slot->link, nullptr)->close(kProxy);
     }
     hand_on(pool);
-}
-
-/// What this app server had not handled goes on with the connections it concerns.
-void Proxy::hand_on(Pool& pool) {
-    std::map<const Client*, Held*> of;
-    for (const auto& held : held_) {
-        if (held->pool == &pool) of.emplace(held->client, held.get());
-    }
-    std::map<Held*, std::deque<HeldMessage>> messages;
-    for (const auto& slot : pool.lanes) {
-        slot->lane.for_each_held([&](Bytes body, bool was_written) {
-            const auto data = protocol::decode_only<protocol::Data>(body);
-            if (!data) return;
-            const auto bound = pool.chans.find(static_cast<std::uint64_t>(data.value().chan));
-            const auto held = bound == pool.chans.end() ? of.end() : of.find(bound->second.client);
-            if (held == of.end()) return;
-            std::uint64_t number = 0;
-            const Bytes text = data.value().payload;
-            std::from_chars(text.data(), text.data() + text.size(), number);
-            if (data.value().redelivered && was_written) held->second->is_killer = true;
-            const bool is_redelivered = (was_written || data.value().redelivered) && world.rules.flags;
-            messages[held->second].push_back({number, is_redelivered});
-        });
-    }
-    for (auto& [held, list] : messages) held->messages.insert(held->messages.begin(), list.begin(), list.end());
-    for (const auto& [client, held] : of) held->pool = nullptr;
-    place();
-}
-
-void Proxy::place() {
-    auto all = std::exchange(held_, {});
-    for (auto& held : all) {
-        if (held->pool != nullptr || !settle(*held)) held_.push_back(std::move(held));
-    }
-}
-
-/// Whether this one is held no longer.
-bool Proxy::settle(Held& held) {
-    Client& client = *held.client;
-    if (client.has_left && held.messages.empty()) return true;
-    const auto close = [&](const char* why) {
-        client.closed = why;
-        return true;
-    };
-    if (held.is_killer && world.rules.closes_killers) return close("1011");
-    const bool has_waited = world.now - held.since >= seconds(world.setting.hold);
-    const bool any = held.app_server.empty() || (has_waited && world.setting.reassigns);
-    std::vector<Pool*> candidates;
-    for (const auto& [address, pool] : current_) {
-        if (pool == nullptr || !takes(*pool, client)) continue;
-        if (address == held.app_server) {
-            candidates.assign(1, pool);
-            break;
-        }
-        if (any) candidates.push_back(pool);
-    }
-    if (candidates.empty()) return has_waited && close("no app server");
-    Pool& pool = *candidates[world.random.below(candidates.size())];
-    const auto why = held.app_server.empty() ? protocol::OpenReason::migrated : protocol::OpenReason::resumed;
-    const auto chan = open(pool, client, why);
-    for (const auto& message : held.messages) send_data(home(pool, client), chan, message);
-    if (client.has_left) send_close(pool, chan, pool.chans.at(chan));
-    return true;
 }
 
 void Proxy::find_bad_frame() {

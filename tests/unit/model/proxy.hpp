@@ -105,15 +105,13 @@ class Proxy final : public Process {
         void on(const Other&) {}
     };
 
-    // Clients
+    // Clients (proxy_clients.cpp)
     void client_thinks(Client& client);
     void read_message(Client& client);
     bool takes(Pool& pool, const Client& client);
     void open_new(Client& client);
     std::optional<std::uint64_t> chan_of(const Client& client, Pool*& pool);
     Slot& home(Pool& pool, const Client& client) { return *pool.lanes[client.key % pool.lanes.size()]; }
-    template <class Message>
-    void send(Slot& slot, const Message& message);
     void send_data(Slot& slot, std::uint64_t chan, const HeldMessage& message);
     std::uint64_t open(Pool& pool, Client& client, protocol::OpenReason why);
     void send_close(Pool& pool, std::uint64_t chan, Bound& bound);
@@ -136,11 +134,13 @@ class Proxy final : public Process {
     void fail(Pool& pool, protocol::ByeCode code, const std::string& why, bool is_lost = true);
     void end(Pool& pool, protocol::ByeCode code, const std::string& why, Clients clients);
     void tell_gone(Pool& pool);
+    void tick();
+
+    // What is held (proxy_held.cpp)
     void hold(const Pool& pool, Client& client, const std::string& app_server);
     void hand_on(Pool& pool);
     void place();
     bool settle(Held& held);
-    void tick();
 
     std::deque<Client> clients_;
     std::deque<std::unique_ptr<Pool>> pools_;   // all there ever were
