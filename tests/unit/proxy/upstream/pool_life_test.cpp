@@ -44,25 +44,35 @@ TEST_CASE("PoolLife: lives as long as each lane is back within the resume window
     CHECK_FALSE(life.why().empty());
 }
 
-TEST_CASE("PoolLife: refused by an app server that closed all links, it is gone", "[proxy][pool-life]") {
+TEST_CASE("PoolLife: once it has closed all links, nobody there or another life ends it", "[proxy][pool-life]") {
     struct Row {
         const char* name;
         PoolLife::Times times;
         By by;
-        State after_5s;
+        State after;
     };
     const auto row = GENERATE(values<Row>({
         {"closed by the app server", kTimes, By::peer, State::gone},
         {"something in between may have closed them", kIndirect, By::peer, State::ending},
-        {"only silent", kTimes, By::silence, State::live},
+        {"only silent: it keeps its window", kTimes, By::silence, State::live},
     }));
     CAPTURE(row.name);
     PoolLife life(2, row.times);
-    lose_all(life, row.by);
-    life.on_refused(kStart);
-    life.on_refused(kStart + 4s);  // counts from the first
-    CHECK(state_after(life, 5s - 1ms) == State::live);
-    CHECK(state_after(life, 5s) == row.after_5s);
+
+    SECTION("refused for long enough") {
+        lose_all(life, row.by);
+        life.on_refused(kStart);
+        life.on_refused(kStart + 4s);  // counts from the first
+        CHECK(state_after(life, 5s - 1ms) == State::live);
+        CHECK(state_after(life, 5s) == row.after);
+    }
+    SECTION("another life answers") {
+        life.on_new_epoch();
+        CHECK(life.state() == State::live);  // there are links still
+        lose_all(life, row.by);
+        life.on_new_epoch();
+        CHECK(life.state() == row.after);
+    }
 }
 
 TEST_CASE("PoolLife: one link, or one that accepts, and refusals count for nothing", "[proxy][pool-life]") {
@@ -80,27 +90,6 @@ TEST_CASE("PoolLife: one link, or one that accepts, and refusals count for nothi
     life.on_refused(kStart + 1s);
     CHECK(state_after(life, 6s - 1ms) == State::live);
     if (life.has_links()) CHECK(state_after(life, 29s) == State::live);
-}
-
-TEST_CASE("PoolLife: another life of the app server ends what the one before has closed", "[proxy][pool-life]") {
-    struct Row {
-        const char* name;
-        PoolLife::Times times;
-        By by;
-        State after;
-    };
-    const auto row = GENERATE(values<Row>({
-        {"all closed", kTimes, By::peer, State::gone},
-        {"something in between may have closed them", kIndirect, By::peer, State::ending},
-        {"only silent: it keeps its window", kTimes, By::silence, State::live},
-    }));
-    CAPTURE(row.name);
-    PoolLife life(2, row.times);
-    life.on_new_epoch();
-    CHECK(life.state() == State::live);  // there are links still
-    lose_all(life, row.by);
-    life.on_new_epoch();
-    CHECK(life.state() == row.after);
 }
 
 TEST_CASE("PoolLife: what ends by our own will is gone when the app server knows it", "[proxy][pool-life]") {
