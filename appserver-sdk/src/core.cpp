@@ -96,6 +96,8 @@ std::error_code Core::run() {
         loop_thread_.store(std::this_thread::get_id());
         post_after(options_.warm_up, [this] {
             if (handlers.on_ready) handlers.on_ready();
+            is_ready_ = true;
+            for (Pool* pool : all_pools()) pool->go_on();
         });
         take_calls();
         loop_->run();
@@ -358,9 +360,23 @@ void Core::on_pool_up(Pool& pool) {
                             std::to_string(pool.lanes().size()) + " lanes");
     publish_proxies();
     if (!all_writable_waiters_.empty()) defer([this] { check_all_writable(); });
-    if (peer.was_up || !peer.are_all_up()) return;
+    if (peer.has_begun && peer.was_up) return;
+    if (!peer.are_all_up()) {  // a worker that cannot link must not keep the others waiting for ever
+        return post_after(options_.warm_up, [this, epoch = peer.epoch()] { begin(epoch); });
+    }
     peer.was_up = true;
     if (handlers.on_proxy_up) guarded("on_proxy_up", [&] { handlers.on_proxy_up(peer.info()); });
+    defer([this, epoch = peer.epoch()] { begin(epoch); });
+}
+
+/// Handles what its pools have brought meanwhile, and from then on all at once.
+void Core::begin(protocol::Epoch proxy) {
+    for (const auto& peer : peers_) {
+        if (peer->epoch() == proxy) peer->has_begun = true;
+    }
+    for (Pool* pool : all_pools()) {
+        if (pool->peer().epoch() == proxy) pool->go_on();
+    }
 }
 
 void Core::on_pool_ended(Pool& pool, std::string_view why) {

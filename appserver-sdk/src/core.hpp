@@ -101,6 +101,8 @@ class Core : public std::enable_shared_from_this<Core> {
     /// A lane has lost its link.
     void watch_lost_links();
     void on_detach(const Connection& connection);
+    /// on_ready was called.
+    bool is_ready() const noexcept { return is_ready_; }
 
     // --- Callbacks and time ---
     /// Runs `callback` and keeps what it throws from leaving; false if it threw.
@@ -124,6 +126,7 @@ class Core : public std::enable_shared_from_this<Core> {
     Outgoing outgoing;
 
   private:
+    void begin(protocol::Epoch proxy);
     void begin_stop();
     void begin_drain();
     void leave_drained();
@@ -197,6 +200,7 @@ class Core : public std::enable_shared_from_this<Core> {
     std::vector<std::function<void()>> deferred_;
     bool deferred_posted_ = false;
     bool is_turning_away_ = false;
+    bool is_ready_ = false;    // on_ready was called
     bool is_leaving_ = false;  // drains
     bool is_stopping_ = false;
     bool has_finished_ = false;

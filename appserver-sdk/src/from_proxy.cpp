@@ -1,6 +1,9 @@
 #include "appserver-sdk/src/from_proxy.hpp"
 
+#include <utility>
+
 #include "appserver-sdk/src/core.hpp"
+#include "appserver-sdk/src/proxy_peer.hpp"
 #include "trunkline/protocol/service/decode.hpp"
 #include "trunkline/protocol/try.hpp"
 
@@ -28,10 +31,12 @@ AckStatus status_of(protocol::AckStatus status) noexcept {
 
 protocol::Result<Handled> FromProxy::on_sequenced(Bytes body) {
     if (!pool_.holds_lease(net::Clock::now())) return Handled::done;
+    // What this frame's callback sends to a group is to reach the clients of all workers of its proxy.
+    if (!pool_.peer().has_begun) return Handled::later;
     // What this frame causes may have to be sent on this lane: without room it waits, and all behind it.
     if (!has_room(slot_.budget, core_.limits())) return Handled::later;
     TRUNKLINE_CHECK(protocol::decode(body, *this));
-    return Handled::done;
+    return std::exchange(handled_, Handled::done);
 }
 
 protocol::Result<void> FromProxy::on_unsequenced(std::uint32_t type, Bytes body) {
@@ -54,6 +59,11 @@ protocol::Result<void> FromProxy::on(const protocol::Open& message) {
     if (!pool_.is_up()) return protocol::errc::unexpected_frame;
     if (chan <= slot_.highest_opened || message.key % pool_.lanes().size() != slot_.index) {
         return protocol::errc::bad_chan;
+    }
+    if (message.why != protocol::OpenReason::fresh && !core_.is_ready()) {
+        // It goes on in the midst of something: what it says now may be for clients of proxies that are not linked yet.
+        handled_ = Handled::later;
+        return boost::outcome_v2::success();
     }
     TRUNKLINE_CHECK(core_.on_open(slot_, message));
     slot_.highest_opened = chan;

@@ -40,6 +40,7 @@ class FromProxy {
     Core& core_;
     Pool& pool_;
     LaneSlot& slot_;
+    protocol::Handled handled_ = protocol::Handled::done;  // whether the frame just decoded was
 };
 
 }  // namespace trunkline

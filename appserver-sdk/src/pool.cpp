@@ -182,6 +182,10 @@ void Pool::go_on(LaneSlot& slot) {
     if (slot.link != nullptr) slot.link->touch();
 }
 
+void Pool::go_on() {
+    for (const auto& slot : lanes_) go_on(*slot);
+}
+
 void Pool::append(LaneSlot& slot, std::string_view frame) {
     slot.lane.append(frame);
     if (slot.link != nullptr) slot.link->touch();

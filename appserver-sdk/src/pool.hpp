@@ -83,6 +83,7 @@ class Pool final : public net::TurnHook {
     void on_chunk(LaneSlot& slot, std::string_view chunk);
     /// Offers the frames that wait once more, if there is room for what they cause.
     void go_on(LaneSlot& slot);
+    void go_on();  ///< all its lanes
 
     /// Appends a frame whose bytes are in the budget already.
     void append(LaneSlot& slot, std::string_view frame);

@@ -33,7 +33,8 @@ class ProxyPeer {
 
     ProxyInfo info() const;
 
-    bool was_up = false;  ///< on_proxy_up was called
+    bool was_up = false;     ///< on_proxy_up was called
+    bool has_begun = false;  ///< its frames are handled: what callbacks send reaches all its pools that will be up
 
   private:
     const std::shared_ptr<const std::string> id_;

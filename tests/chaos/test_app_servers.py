@@ -268,6 +268,28 @@ class AppServers(Chaos):
         groups = [set(e[3].split()) for e in self.journal("app") if e[0] == "open" and e[2] == "resumed"]
         self.assertEqual(groups, [{"red", "blue"}])
 
+    async def test_what_resumed_clients_say_to_a_group_reaches_all_of_it(self):
+        """Also the clients of workers and proxies that are linked again later than others."""
+        app = self.fast_app("app")
+        proxies = [self.fast_proxy(app, name=f"proxy-{i}", when_lost=HOLD, workers=3) for i in range(2)]
+        clients = [client for proxy in proxies for client in await self.clients(proxy, 12, "/?group=all")]
+        for client in clients:
+            await self.command(client, "whoami")
+        app.kill()
+        for i, client in enumerate(clients):
+            await client.send('{"do": "group", "group": "all", "text": "from %d"}' % i)
+        self.fast_app("app", address=app.address)
+
+        async def read(client):
+            """What it gets before it has heard everybody; answers to its own command come in between."""
+            heard = collections.Counter()
+            while len(heard) < len(clients):
+                text = await self.receive(client, 20)
+                heard.update([text] if text.startswith("from ") else [])
+            return heard
+        for heard in await asyncio.gather(*map(read, clients)):
+            self.assertEqual(set(heard.values()), {1})
+
     async def test_stopped_for_a_while_and_for_too_long(self):
         for pause, ends in ((0.6, False), (5.0, True)):
             app = self.fast_app(f"stopped-{ends}")

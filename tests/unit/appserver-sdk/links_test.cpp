@@ -30,6 +30,76 @@ TEST_CASE("links: a proxy is up when all lanes of all its workers are", "[appser
     CHECK(proxies[0].epoch == first.epoch);
 }
 
+namespace {
+
+/// An app server that sends what it hears to everybody.
+RunningServer::Setup sends_to_all(std::function<void(AppServer&)> also = {}) {
+    return [also](AppServer& server) {
+        server.on_message(
+            [&server](const Connection&, const Message& message) { (void)server.to_all().send(message.bytes); });
+        if (also) also(server);
+    };
+}
+
+}  // namespace
+
+TEST_CASE("links: what a client causes reaches all workers of its proxy", "[appserver-sdk][links]") {
+    RunningServer app({}, sends_to_all());
+    Announced first, second;
+    first.workers = second.workers = 2;
+    second.worker = 1;
+    second.pool = 'B';
+    FakeProxy one(app.path(), 1, first), two(app.path(), 1, second);
+    one.link();
+    one.open(1);
+    one.data(1, "to all");
+    app.on_loop([] {});
+    two.link();
+    one.expect<proto::BroadcastData>();
+    two.expect<proto::BroadcastData>();
+}
+
+TEST_CASE("links: a worker that does not come holds up the others for a while only", "[appserver-sdk][links]") {
+    Options options;
+    options.warm_up = 50ms;
+    RunningServer app(options, sends_to_all());
+    Announced first;
+    first.workers = 2;
+    FakeProxy one(app.path(), 1, first);
+    one.link();
+    one.open(1);
+    one.data(1, "to all");
+    one.expect<proto::BroadcastData>();
+}
+
+TEST_CASE("links: who comes from another app server waits until the app is ready", "[appserver-sdk][links]") {
+    bool ready = false;
+    Options options;
+    options.warm_up = 100ms;
+    RunningServer app(options, [&](AppServer& server) {
+        server.on_ready([&] { ready = true; });
+        server.on_connect([&](const Connection& connection, Answer answer) {
+            CHECK((ready || connection.opened() == Opened::fresh));
+            answer.accept();
+        });
+    });
+    FakeProxy proxy(app.path(), 2);
+    proxy.link();
+    proto::Open open;
+    open.why = proto::OpenReason::resumed;
+    proxy.open(1, open);
+    open.why = proto::OpenReason::migrated;
+    proxy.open(2, open);
+    proxy.data(1, "one");
+    proxy.data(2, "two");
+    CHECK(app.saw("message one"));
+    CHECK(app.saw("message two"));
+    proxy.open(3);
+    proxy.data(3, "three");
+    CHECK(app.saw("message three"));
+    app.on_loop([&] { CHECK(ready); });
+}
+
 TEST_CASE("links: what cannot be attached is refused with its status", "[appserver-sdk][links]") {
     RunningServer app;
     FakeProxy proxy(app.path(), 2);
