@@ -3,6 +3,8 @@
 #include "trunkline/protocol/service/decode.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
+#include <utility>
+
 namespace trunkline::protocol {
 namespace {
 
@@ -56,6 +58,7 @@ Result<void> Lane::attach(std::uint64_t peer_received, std::uint64_t peer_limit,
     partial_.clear();
     if (answered_ == TimePoint{}) answered_ = heard_ = now;
     ack_at_once_ = side_ == Side::app;  // what the app's window counts from is to be renewed
+    awaits_stamp_ = side_ == Side::proxy;
     attached_ = true;
     announced_limit_ = std::max(announced_limit_, limit());  // our side of Attach or Attached said so
     acked_ = handled_;
@@ -173,7 +176,9 @@ Result<void> Lane::on_ack(const Ack& ack, TimePoint now) {
         heard_ = now;
         if (ack.stamp == newest_stamp_) return boost::outcome_v2::success();
         newest_stamp_ = ack.stamp;
-        if (!ack_since_) ack_since_ = now;  // a new stamp is answered as soon as handled bytes are
+        // The first at once, so that links which all die within the delay renew the app's window too.
+        if (std::exchange(awaits_stamp_, false)) ack_at_once_ = true;
+        if (!ack_since_) ack_since_ = now;  // later ones as soon as handled bytes are
     } else {
         if (ack.stamp > newest_stamp_) return errc::bad_ack;  // it answers what was not asked
         answered_ = std::max(answered_, TimePoint(std::chrono::milliseconds(ack.stamp)));

@@ -172,13 +172,31 @@ TEST_CASE("Lane: stamps", "[protocol][lane]") {
         REQUIRE(proxy.receive(frame_of(10), kStart + 3s));  // is no Ack
         CHECK(proxy.lane.heard() == kStart + 2s);
     }
-    SECTION("the proxy answers a new stamp within 50 ms, once") {
+    SECTION("the proxy answers the first stamp of a link at once, a new one within 50 ms, each once") {
         LaneFixture proxy;
+        REQUIRE(proxy.receive(ack_of(0, 1 << 20, 11)));
+        CHECK(proxy.lane.ack_deadline() <= kStart);
+        CHECK(write_all(proxy.lane) == ack_of(0, 1 << 20, 11));
+        CHECK_FALSE(proxy.lane.has_output(kStart + 4s));
+
         REQUIRE(proxy.receive(ack_of(0, 1 << 20, 111)));
         REQUIRE(proxy.receive(ack_of(0, 1 << 20, 222), kStart + 20ms));
         CHECK_FALSE(proxy.lane.has_output(kStart + 49ms));
         CHECK(write_all(proxy.lane, kStart + 50ms) == ack_of(0, 1 << 20, 222));
         REQUIRE(proxy.receive(ack_of(0, 1 << 20, 222), kStart + 60ms));
         CHECK_FALSE(proxy.lane.has_output(kStart + 4s));
+    }
+    SECTION("links that all live shorter than the delay renew the app's window") {
+        LaneFixture app({}, Lane::Side::app);
+        LaneFixture proxy;
+        for (auto now = kStart + 1s; now < kStart + 1s + 100ms; now += 10ms) {
+            for (Lane* lane : {&app.lane, &proxy.lane}) {
+                lane->detach();
+                REQUIRE(lane->attach(0, 1 << 20, now));
+            }
+            REQUIRE(proxy.receive(write_all(app.lane, now), now));
+            REQUIRE(app.receive(write_all(proxy.lane, now), now));
+            CHECK(app.lane.answered() == now);
+        }
     }
 }

@@ -178,6 +178,7 @@ class Lane {
     std::uint64_t acked_ = 0;         // handled_ as last told
     std::uint64_t newest_stamp_ = 0;  // app: as last sent; proxy: as last heard
     bool ack_at_once_ = false;
+    bool awaits_stamp_ = false;  // the proxy's side: none has come since the lane was attached
     TimePoint answered_{};
     TimePoint heard_{};
     std::optional<TimePoint> ack_since_;  // when the oldest untold progress happened
