@@ -9,6 +9,7 @@
 // After the one above, which has to come first.
 #include <boost/asio/signal_set.hpp>
 
+#include "appserver-sdk/src/drain_report.hpp"
 #include "net/resolve.hpp"
 #include "trunkline/protocol/link_key.hpp"
 
@@ -139,6 +140,7 @@ void Core::drain() {
 void Core::begin_drain() {
     if (is_leaving_ || is_stopping_) return;
     is_leaving_ = true;
+    drain_report_at_ = net::Clock::now() + limits().drain_timeout / 2;
     stop_deadline_ = net::Clock::now() + limits().drain_timeout;
     log(LogLevel::info,
         "draining: " + std::to_string(outgoing.connection_count()) + " connections move to other app servers");
@@ -162,8 +164,19 @@ void Core::leave_drained() {
     for (Pool* pool : all_pools()) {
         if (!pool->is_up() || is_drained(*pool)) pool->end(protocol::ByeCode::stopping, "the app server has drained");
     }
-    if (all_pools().empty() || net::Clock::now() >= stop_deadline_) return begin_stop();
+    if (all_pools().empty()) return begin_stop();
+    const auto now = net::Clock::now();
+    if (now >= drain_report_at_) report_drain();
+    if (now >= stop_deadline_) return begin_stop();
     schedule_tick(kDrainPoll);
+}
+
+/// Halfway, and once more when the time is over.
+void Core::report_drain() {
+    drain_report_at_ = stop_deadline_;
+    auto left = outgoing.connections();
+    left.insert(left.end(), lingering_.begin(), lingering_.end());
+    log(LogLevel::warning, "draining, and not done: " + what_holds_up(left, all_pools()));
 }
 
 void Core::begin_stop() {
@@ -339,17 +352,24 @@ void Core::look_for_older_epochs(const protocol::Hello& proxy) {
     for (Pool* older : all_pools()) {
         if (*older->peer().id() != proxy.name || older->peer().epoch() == proxy.epoch) continue;
         older->probe();
-        post_after(limits().probe_timeout, [this, asked, id = older->id()] {
+        post_after(limits().probe_timeout, [this, asked, id = older->id(), newer = proxy.epoch] {
             for (Pool* pool : all_pools()) {
-                if (pool->id() == id) return hear_probe(*pool, asked);
+                if (pool->id() == id) return hear_probe(*pool, asked, newer);
             }
         });
     }
 }
 
-void Core::hear_probe(Pool& pool, net::Clock::time_point asked) {
-    if (pool.was_answered(asked)) return log(LogLevel::info, describe(pool.peer()) + " lives beside another of its id");
-    pool.end(protocol::ByeCode::link_lost, "the proxy was restarted, and this epoch of it is silent");
+void Core::hear_probe(Pool& pool, net::Clock::time_point asked, protocol::Epoch newer) {
+    if (!pool.was_answered(asked)) {
+        return pool.end(protocol::ByeCode::link_lost, "the proxy was restarted, and this epoch of it is silent");
+    }
+    ProxyPeer& older = pool.peer();
+    if (!older.beside.insert(newer).second) return;  // said already: every hello asks
+    for (const auto& peer : peers_) {
+        if (peer->epoch() == newer) peer->beside.insert(older.epoch());
+    }
+    log(LogLevel::info, describe(older) + " lives beside another of its id");
 }
 
 void Core::on_pool_up(Pool& pool) {

@@ -130,10 +130,11 @@ class Core : public std::enable_shared_from_this<Core> {
     void begin_stop();
     void begin_drain();
     void leave_drained();
+    void report_drain();
     bool is_drained(Pool& pool) const;
     void finish_detach(const std::shared_ptr<ConnectionState>& state);
     void look_for_older_epochs(const protocol::Hello& proxy);
-    void hear_probe(Pool& pool, net::Clock::time_point asked);
+    void hear_probe(Pool& pool, net::Clock::time_point asked, protocol::Epoch newer);
     void finish_stop_if_flushed();
     void finish_stop();
     void on_tick(net::Clock::time_point now);
@@ -206,6 +207,7 @@ class Core : public std::enable_shared_from_this<Core> {
     bool has_finished_ = false;
     net::Clock::time_point tick_at_{};
     net::Clock::time_point stop_deadline_{};
+    net::Clock::time_point drain_report_at_{};
     net::MemberHook<&Core::on_tick> tick_{*this};
     class DelayedTask;
     std::unordered_map<DelayedTask*, std::unique_ptr<DelayedTask>> delayed_;

@@ -15,7 +15,8 @@ IncomingLink::IncomingLink(Core& core, net::ByteStream stream, bool key_required
 
 net::AppHandshake::Answer IncomingLink::decide(const protocol::Hello& proxy, const protocol::Attach& attach) {
     decision_ = core_.decide(*this, proxy, attach);
-    if (decision_.lane == nullptr) return {decision_.status, nullptr};
+    was_refused_ = decision_.lane == nullptr;
+    if (was_refused_) return {decision_.status, nullptr};
     return {protocol::AttachStatus::ok, &decision_.lane->lane};
 }
 
@@ -32,11 +33,13 @@ protocol::Result<void> IncomingLink::on_link_chunk(net::Link&, protocol::Bytes c
 }
 
 void IncomingLink::on_link_ended(net::Link&, const boost::system::error_code& why) {
-    if (decision_.lane == nullptr) {
-        core_.log(LogLevel::warning, "a link ended before it carried a lane: " + why.message());
-    } else {
+    if (decision_.lane != nullptr) {
         LaneSlot& slot = *decision_.lane;
         if (slot.link == this) slot.pool.on_lost(slot, why);
+    } else {
+        // A refusal that matters was logged with its reason; the others come with every redial.
+        const auto level = was_refused_ ? LogLevel::debug : LogLevel::warning;
+        core_.log(level, "a link ended before it carried a lane: " + why.message());
     }
     core_.forget(*this);
 }

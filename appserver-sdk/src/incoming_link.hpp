@@ -39,6 +39,7 @@ class IncomingLink final : public net::LinkOwner, public net::TurnHook {
 
     Core& core_;
     Decision decision_;
+    bool was_refused_ = false;
     std::unique_ptr<net::Link> link_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ class ProxyPeer {
 
     bool was_up = false;     ///< on_proxy_up was called
     bool has_begun = false;  ///< its frames are handled: what callbacks send reaches all its pools that will be up
+    std::set<protocol::Epoch> beside;  ///< other lives of this id that were said to be there together with this one
 
   private:
     const std::shared_ptr<const std::string> id_;

@@ -102,7 +102,8 @@ class AppServer {
     /// Leaves without closing anybody (SPEC.md "Migration"): no new connections; each that is here is handed to another
     /// app server of the upstream, or waits in its proxy until there is one, behind all that its client has sent and
     /// all that was sent to it (`ClosedBy::migrated`). A connection that the app has paused leaves when it is resumed.
-    /// Then `run` returns; at the latest after `Limits::drain_timeout`, as after `stop`. Any thread, as `stop`.
+    /// Then `run` returns; at the latest after `Limits::drain_timeout`, as after `stop`. Whom it waits for, and why, is
+    /// logged at half that time and at its end. Any thread, as `stop`.
     void drain();
 
     /// `drain` at SIGTERM, `stop` at SIGINT, while `run` runs. A second signal ends the process at once.
