@@ -39,6 +39,7 @@ void AppServer::stop() {
     for (auto& pool : std::exchange(older_, {})) {
         pool->end(protocol::ByeCode::stopping, "the proxy is stopping", CloseReason::draining,
                   LanePool::Clients::close);
+        count_unhandled(*pool);
         loop_.bury(std::move(pool));
     }
 }

@@ -44,6 +44,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     };
     Place take_place();
 
+    /// How many it has now; not what lives of before may still have, which are no burden to this one.
     std::size_t connections() const noexcept { return pool_ ? pool_->chans().size() : 0; }
     std::uint64_t ring_bytes() const noexcept;
     /// Whether its pool, up or being dialled, is to this life of an app server.

@@ -200,3 +200,29 @@ TEST_CASE("upstream: clients that are held are not given up while their lanes ar
     CHECK(f.proxy.run_until([&] { return opens == 2 * kClients; }));
     CHECK(f.proxy.sessions().size() == kClients);
 }
+
+TEST_CASE("upstream: a stop counts what an app server had not handled, of a pool that ended before too",
+          "[proxy][upstream]") {
+    Fixture f;
+    f.proxy.settings().upstreams[0].when_lost = {std::chrono::seconds(30), config::ThenLost::close};
+    f.app.hello().features = {protocol::kFeatureResume};
+    FakeApp::Lane* home = nullptr;
+    f.app.on_open = [&](FakeApp::Lane& lane, const protocol::Open&) { home = &lane; };
+    REQUIRE(f.link());
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    REQUIRE(f.proxy.run_until([&] { return home != nullptr; }));
+    f.app.is_busy = true;
+    const std::string_view text("\x81\x81\0\0\0\0x", 7);
+    REQUIRE(::send(client->get(), text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+    REQUIRE(f.proxy.run_until([&] { return home->lane.has_waiting(); }));
+
+    const auto has_ended_before = GENERATE(false, true);
+    CAPTURE(has_ended_before);
+    if (has_ended_before) {  // and the app server has not said that it knows
+        home->send(std::string("\x03\x93\x6e\xc1", 4));
+        REQUIRE(f.proxy.run_until([&] { return f.proxy.counters().held_connections.value() == 1; }));
+    }
+    f.proxy.upstream().stop();
+    CHECK(f.proxy.counters().drops(proxy::DropReason::app_server_lost).value() == 1);
+}
