@@ -106,7 +106,7 @@ class BareEcho final : public BareServer::Handler {
         frames_.clear();
         for (; ticks_->due_ns <= now; ticks_->due_ns += ticks_->interval_ns) {
             append_frame(frames_, kText,
-                         load::to_text({'t', run_, kAppSender, ticks_->log.count(), ticks_->due_ns}, ticks_->size));
+                         load::to_text({'m', run_, kAppSender, ticks_->log.count(), ticks_->due_ns}, ticks_->size));
             ticks_->log.sent(now);
         }
         if (frames_.empty()) return;

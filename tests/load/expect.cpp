@@ -49,10 +49,10 @@ bool Expectation::holds(double measured) const noexcept {
 }
 
 const std::vector<std::string>& expectation_names() {
-    static const std::vector<std::string> kNames{"p50",     "p90",          "p99",          "p99.9",    "max",
-                                                 "missing", "doubled",      "out_of_order", "stranded", "misdelivered",
-                                                 "closed",  "refused",      "rate",         "received", "uncertain",
-                                                 "cpu_us",  "client_bytes", "connect_rate"};
+    static const std::vector<std::string> kNames{"p50",          "p90",     "p99",          "p99.9",       "max",
+                                                 "missing",      "doubled", "out_of_order", "changed",     "stranded",
+                                                 "misdelivered", "closed",  "refused",      "rate",        "received",
+                                                 "uncertain",    "cpu_us",  "client_bytes", "connect_rate"};
     return kNames;
 }
 

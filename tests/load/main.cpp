@@ -1,7 +1,7 @@
 #include <cstdio>
 #include <exception>
-#include <fstream>
 
+#include "tests/load/output_file.hpp"
 #include "tests/load/report.hpp"
 #include "tests/load/run.hpp"
 
@@ -10,13 +10,19 @@ namespace {
 constexpr int kNotAsExpected = 1;
 constexpr int kCouldNotRun = 3;
 
+/// Better now than after the run.
+void check_output_files(const trunkline::load::Options& options) {
+    for (const auto& path : {options.json, options.csv, options.html}) {
+        if (path.empty()) continue;
+        const auto why = trunkline::load::why_not_writable(path);
+        if (!why.empty()) throw trunkline::load::CannotRun("cannot write " + path + ": " + why);
+    }
+}
+
 bool write(const std::string& path, const std::string& content) {
-    if (path.empty()) return true;
-    std::ofstream out(path, std::ios::binary);
-    out << content;
-    out.close();
-    if (!out) std::fprintf(stderr, "trunkline-load: cannot write %s\n", path.c_str());
-    return bool(out);
+    if (path.empty() || trunkline::load::write_file(path, content)) return true;
+    std::fprintf(stderr, "trunkline-load: cannot write %s\n", path.c_str());
+    return false;
 }
 
 }  // namespace
@@ -30,6 +36,7 @@ int main(int argc, char** argv) {
     }
     const Options& options = *parsed.options;
     try {
+        check_output_files(options);
         const Report report = run(options);
         std::fputs(summary(options, report).c_str(), stdout);
         const bool is_written = write(options.json, to_json(options, report)) & write(options.csv, to_csv(report)) &

@@ -15,11 +15,11 @@ std::string hex(std::uint64_t value, unsigned digits) {
 }
 
 /// Sends all that is due, and asks to be woken for the next.
-void send_due(Client& client, const Schedule& schedule, std::int64_t now, char what = 'm', std::string_view tail = {}) {
+void send_due(Client& client, const Schedule& schedule, std::int64_t now, std::string_view tail = {}) {
     while (client.worker.may_send()) {
         const auto due = schedule.due_ns(client.log.count());
         if (due > now) return client.worker.wake(client, due);
-        client.worker.send(client, due, what, tail);
+        client.worker.send(client, due, tail);
     }
 }
 
@@ -154,7 +154,7 @@ class Peers final : public Profile {
                                               : static_cast<double>(options_.clients) * 1e9 /
                                                     static_cast<double>(options_.interval.count());
         const Schedule schedule(client.worker.shared().begin_ns, rate, client.id, options_.clients);
-        send_due(client, schedule, now, 'd', hex((client.id + 1) % options_.clients, 8));
+        send_due(client, schedule, now, tail_to(static_cast<std::uint32_t>((client.id + 1) % options_.clients)));
     }
     void on_message(Client& client, const Stamp& stamp, std::int64_t) const override {
         if (stamp.sender != sender_to(client.id)) {
@@ -170,6 +170,8 @@ class Peers final : public Profile {
     }
 
   private:
+    /// By which the app server finds it.
+    std::string tail_to(std::uint32_t receiver) const override { return hex(receiver, 8); }
     std::uint32_t sender_to(std::uint32_t id) const {
         return static_cast<std::uint32_t>((id + options_.clients - 1) % options_.clients);
     }
@@ -233,6 +235,12 @@ std::unique_ptr<Profile> Profile::make(const Options& options) {
 }
 
 std::string Profile::query(const Client&) const { return {}; }
+
+bool Profile::is_as_sent(const Client& client, const Stamp& stamp, std::string_view payload) const {
+    const auto tail = tail_to(client.id);
+    return stamp.what == 'm' && payload.substr(Stamp::kBytes, tail.size()) == tail &&
+           is_padded(payload, Stamp::kBytes + tail.size(), options_.size);
+}
 
 Verdict Profile::judge_stream(const Client& client, std::uint32_t sender, Range expected) {
     const auto found = client.streams.find(sender);

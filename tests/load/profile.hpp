@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "tests/load/client.hpp"
 #include "tests/load/options.hpp"
@@ -42,11 +43,15 @@ class Profile {
     /// A time that the client asked for by Worker::wake has come.
     virtual void on_due(Client&, std::int64_t) const {}
     virtual void on_message(Client& client, const Stamp& stamp, std::int64_t now) const = 0;
+    /// Whether a message that came to this client is what its sender has sent, but for the numbers of its stamp.
+    bool is_as_sent(const Client& client, const Stamp& stamp, std::string_view payload) const;
 
     /// After the end: what came to this client compared with what had to.
     virtual Verdict judge(const Client& client, const Logs& logs) const = 0;
 
   protected:
+    /// What stands right behind the stamp in each message to this client.
+    virtual std::string tail_to(std::uint32_t) const { return {}; }
     /// Of one stream: stranded if the last of what was expected did not come to an open socket.
     static Verdict judge_stream(const Client& client, std::uint32_t sender, Range expected);
 

@@ -66,6 +66,7 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
                {"missing", v.missing},
                {"doubled", v.doubled},
                {"out_of_order", v.out_of_order},
+               {"changed", r.changed()},
                {"misdelivered", v.misdelivered},
                {"stranded", v.stranded},
                {"uncertain", v.uncertain},
@@ -86,6 +87,7 @@ json figures(const Options& options, const Report& report, bool with_histogram) 
     for (const Second& second : r.seconds) {
         out["per_second"].push_back({{"sent", second.sent},
                                      {"received", second.received},
+                                     {"changed", second.changed},
                                      {"p50_us", us(second.latency.percentile(0.5))},
                                      {"p99_us", us(second.latency.percentile(0.99))},
                                      {"max_us", us(second.latency.max())}});
@@ -136,8 +138,9 @@ std::string summary(const Options& options, const Report& report) {
     if (v.expected + v.uncertain != 0) {
         out += row("ledger", with_commas(v.received) + " of " + with_commas(v.expected) + " came, " +
                                  with_commas(v.missing) + " missing, " + with_commas(v.doubled) + " doubled, " +
-                                 with_commas(v.out_of_order) + " out of order, " + with_commas(v.misdelivered) +
-                                 " misdelivered, " + with_commas(v.stranded) + " clients stranded");
+                                 with_commas(v.out_of_order) + " out of order, " + with_commas(r.changed()) +
+                                 " changed, " + with_commas(v.misdelivered) + " misdelivered, " +
+                                 with_commas(v.stranded) + " clients stranded");
     }
     if (report.cpu_us_per_message)
         out += line("  %-22s%.2f us of CPU per message", "server side", *report.cpu_us_per_message);
@@ -160,7 +163,7 @@ std::string to_json_with_histogram(const Options& options, const Report& report)
 }
 
 std::string to_csv(const Report& report) {
-    std::string out = "second,sent,received,p50_us,p99_us,max_us,server_cores,server_bytes\n";
+    std::string out = "second,sent,received,changed,p50_us,p99_us,max_us,server_cores,server_bytes\n";
     std::map<long, const ServerSecond*> server;  // by the second that it ended
     for (const auto& second : report.server) server[std::lround(second.at)] = &second;
     const auto& seconds = report.result.seconds;
@@ -174,9 +177,10 @@ std::string to_csv(const Report& report) {
             side == server.end()
                 ? line(",")
                 : line("%.3f,%llu", side->second->cpu, static_cast<unsigned long long>(side->second->resident_bytes));
-        out += line("%ld,%llu,%llu,%.1f,%.1f,%.1f,%s", i, static_cast<unsigned long long>(s.sent),
-                    static_cast<unsigned long long>(s.received), us(s.latency.percentile(0.5)),
-                    us(s.latency.percentile(0.99)), us(s.latency.max()), rest.substr(0, rest.size() - 1).c_str());
+        out += line("%ld,%llu,%llu,%llu,%.1f,%.1f,%.1f,%s", i, static_cast<unsigned long long>(s.sent),
+                    static_cast<unsigned long long>(s.received), static_cast<unsigned long long>(s.changed),
+                    us(s.latency.percentile(0.5)), us(s.latency.percentile(0.99)), us(s.latency.max()),
+                    rest.substr(0, rest.size() - 1).c_str());
     }
     return out;
 }

@@ -26,7 +26,7 @@ if (data.received) {
 }
 const l = data.ledger;
 if (l.expected) row("ledger", `${n(l.received)} of ${n(l.expected)} came: ${n(l.missing)} missing, ${n(l.doubled)} doubled, ` +
-  `${n(l.out_of_order)} out of order, ${n(l.misdelivered)} misdelivered, ${n(l.stranded)} clients stranded, ${n(l.uncertain)} uncertain`);
+  `${n(l.out_of_order)} out of order, ${n(l.changed)} changed, ${n(l.misdelivered)} misdelivered, ${n(l.stranded)} clients stranded, ${n(l.uncertain)} uncertain`);
 if (data.cpu_us_per_message !== undefined) row("server side", data.cpu_us_per_message.toFixed(2) + " µs of CPU per message");
 if (data.bytes_per_client !== undefined) row("server side", n(data.bytes_per_client) + " bytes per client");
 const own = Math.max(data.own_cpu, data.own_connect_cpu);

@@ -47,6 +47,7 @@ void get(Reader& reader, Losses& losses) {
 void Second::merge(const Second& other) noexcept {
     sent += other.sent;
     received += other.received;
+    changed += other.changed;
     latency.merge(other.latency);
 }
 
@@ -63,6 +64,12 @@ std::vector<std::string> Losses::lines() const {
                         words(what.first, what.second));
     }
     return lines;
+}
+
+std::uint64_t Result::changed() const noexcept {
+    std::uint64_t sum = 0;
+    for (const Second& second : seconds) sum += second.changed;
+    return sum;
 }
 
 void Result::merge(const Result& other) {
@@ -98,6 +105,7 @@ std::string serialize(const Result& result) {
     for (const Second& second : result.seconds) {
         writer.put(second.sent);
         writer.put(second.received);
+        writer.put(second.changed);
         writer.put(second.latency);
     }
     put(writer, result.not_connected);
@@ -122,6 +130,7 @@ Result deserialize(std::string_view bytes) {
     for (Second& second : result.seconds) {
         second.sent = reader.get<std::uint64_t>();
         second.received = reader.get<std::uint64_t>();
+        second.changed = reader.get<std::uint64_t>();
         reader.get(second.latency);
     }
     get(reader, result.not_connected);

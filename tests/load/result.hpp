@@ -15,6 +15,7 @@ namespace trunkline::load {
 struct Second {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
+    std::uint64_t changed = 0;  ///< of those: not as long, or not with the bytes, as they were sent
     Histogram latency;
 
     void merge(const Second& other) noexcept;
@@ -52,6 +53,8 @@ struct Result {
     double own_cpu = 0;          ///< of the busiest thread, share of one core while it was measured
     double own_connect_cpu = 0;  ///< the same while clients connected
 
+    /// Messages of the whole run that were changed on their way.
+    std::uint64_t changed() const noexcept;
     void merge(const Result& other);
 };
 

@@ -196,6 +196,7 @@ class Run {
         say(verdict.missing, "messages are missing: they were sent and never came");
         say(verdict.doubled, "messages came twice");
         say(verdict.out_of_order, "messages came behind a later one of the same sender");
+        say(result.changed(), "messages came with other bytes than were sent, or with fewer or more");
         say(verdict.misdelivered, "messages came to somebody they were not for");
         say(verdict.stranded, "clients are stranded: their socket is open, and the last that was for them never came");
         say(result.unreadable, "messages are not what any client sent; is this an echo server, and nobody else's run?");
@@ -257,6 +258,7 @@ double Report::measure(const std::string& name) const {
     if (name == "missing") return number(v.missing);
     if (name == "doubled") return number(v.doubled);
     if (name == "out_of_order") return number(v.out_of_order);
+    if (name == "changed") return number(result.changed());
     if (name == "stranded") return number(v.stranded);
     if (name == "misdelivered") return number(v.misdelivered);
     if (name == "uncertain") return number(v.uncertain);

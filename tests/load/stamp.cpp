@@ -1,5 +1,7 @@
 #include "tests/load/stamp.hpp"
 
+#include <cstring>
+
 namespace trunkline::load {
 
 void append_hex(std::string& out, std::uint64_t value, unsigned digits) {
@@ -31,6 +33,13 @@ std::string to_text(const Stamp& stamp, std::size_t size) {
     append(text, stamp);
     if (text.size() < size) text.resize(size, 'x');
     return text;
+}
+
+bool is_padded(std::string_view text, std::size_t begin, std::size_t size) noexcept {
+    if (text.size() != size) return false;
+    const auto rest = text.substr(begin);
+    // Each is like the one before it, and the first is an x: as fast as memory goes.
+    return rest.empty() || (rest[0] == 'x' && std::memcmp(rest.data(), rest.data() + 1, rest.size() - 1) == 0);
 }
 
 std::optional<Stamp> parse_stamp(std::string_view text) noexcept {

@@ -9,7 +9,8 @@
 namespace trunkline::load {
 
 /// What each message of a run says of itself at its beginning, in 49 characters of text, so that any echo server takes
-/// it: a letter, and four numbers in hexadecimal. What follows is padding, or what the letter means.
+/// it: a letter, and four numbers in hexadecimal. What follows is padding, or what the letter means: m for the messages
+/// that are measured, others between a run and its app server.
 struct Stamp {
     static constexpr std::size_t kBytes = 1 + 8 + 8 + 16 + 16;
 
@@ -24,6 +25,8 @@ struct Stamp {
 std::string to_text(const Stamp& stamp, std::size_t size = 0);
 /// The same behind what is in `out`.
 void append(std::string& out, const Stamp& stamp);
+/// Whether `text` is `size` bytes, all of them `x` from `begin` on.
+bool is_padded(std::string_view text, std::size_t begin, std::size_t size) noexcept;
 /// Nothing if `text` does not begin with a stamp.
 std::optional<Stamp> parse_stamp(std::string_view text) noexcept;
 

@@ -251,10 +251,10 @@ void Worker::tell_latency(std::int64_t now) {
     for (; told_seconds_ < until; ++told_seconds_) shared_.latency.merge(result_.seconds[told_seconds_].latency);
 }
 
-void Worker::send(Client& client, std::int64_t due_ns, char what, std::string_view tail) {
+void Worker::send(Client& client, std::int64_t due_ns, std::string_view tail) {
     thread_local std::string text;
     text.clear();
-    append(text, Stamp{what, options_.run, client.id, client.log.count(), due_ns});
+    append(text, Stamp{'m', options_.run, client.id, client.log.count(), due_ns});
     text += tail;
     if (text.size() < options_.size) text.resize(options_.size, 'x');
     const auto now = now_ns();
@@ -281,6 +281,10 @@ void Worker::on_message(Client& client, std::string_view payload) {
     shared_.received.fetch_add(1, std::memory_order_relaxed);
     Second& second = second_at(now);
     ++second.received;
+    if (!profile_.is_as_sent(client, *stamp, payload)) {
+        ++second.changed;
+        shared_.errors.fetch_add(1, std::memory_order_relaxed);
+    }
     second.latency.record(now - stamp->due_ns);
     if (is_measured(stamp->due_ns)) {
         ++result_.received;

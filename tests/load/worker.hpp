@@ -59,9 +59,8 @@ class Worker {
 
     // --- For profiles ---
 
-    /// Sends the next message of this client, due at `due_ns`, of the run's size, with `what` as its letter and `tail`
-    /// behind the stamp.
-    void send(Client& client, std::int64_t due_ns, char what = 'm', std::string_view tail = {});
+    /// Sends the next message of this client, due at `due_ns`, of the run's size, with `tail` behind the stamp.
+    void send(Client& client, std::int64_t due_ns, std::string_view tail = {});
     /// Calls `on_due` at that time.
     void wake(Client& client, std::int64_t at_ns) { times_.push({at_ns, client.slot}); }
     /// Whether new messages may still be sent.

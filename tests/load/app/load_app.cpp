@@ -45,7 +45,7 @@ class Ticker : public std::enable_shared_from_this<Ticker> {
         for (auto now = now_ns(); due_ns_ <= now; now = now_ns()) {
             // Not at the next time but as soon as there is room: what is due and not sent makes latency, not a loss.
             if (server_.to_group(group_).send(
-                    load::to_text({'t', run_, load::kAppSender, log_.count(), due_ns_}, size_))) {
+                    load::to_text({'m', run_, load::kAppSender, log_.count(), due_ns_}, size_))) {
                 return server_.when_writable([self = shared_from_this()](std::error_code ec) {
                     if (!ec) self->go_on();
                 });

@@ -54,6 +54,14 @@ async def echo(socket):
             continue
         if LIE == "changes" and count == 20:
             message = message[:10] + "f" + message[11:]  # another run's
+        if LIE == "changes-the-last-byte" and count == 20:
+            message = message[:-1] + "y"
+        if LIE == "changes-the-letter" and count == 20:
+            message = "M" + message[1:]
+        if LIE == "cuts" and count == 20:
+            message = message[:-1]
+        if LIE == "adds" and count == 20:
+            message += "x"
         if LIE == "speaks-nonsense" and count == 20:
             message = "hello"
         if LIE == "swaps" and count % 20 == 19:

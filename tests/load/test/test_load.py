@@ -125,6 +125,15 @@ class Lies(unittest.TestCase):
         code, text, ledger, _ = self.run_against("changes", "-r", 800)
         self.assertEqual((code, ledger["misdelivered"]), (1, 20), text)
 
+    def test_answers_that_were_changed(self):
+        for lie in ("changes-the-last-byte", "changes-the-letter", "cuts", "adds"):
+            with self.subTest(lie):
+                code, text, ledger, report = self.run_against(lie)
+                self.assertEqual((code, ledger["changed"], ledger["missing"], ledger["unreadable"]), (1, 20, 0, 0), text)
+                self.assertEqual(sum(second["changed"] for second in report["per_second"]), 20)
+                self.assertIn("20 messages came with other bytes than were sent", text)
+                self.assertIn(", 20 changed, ", text)
+
     def test_nonsense(self):
         code, text, ledger, _ = self.run_against("speaks-nonsense", "-r", 800)
         self.assertEqual((code, ledger["unreadable"]), (1, 20), text)
@@ -155,6 +164,17 @@ class Lies(unittest.TestCase):
         code, text = load("echo", f"ws://127.0.0.1:{free_port()}/", "-c", 3)
         self.assertEqual(code, 3, text)
         self.assertIn("Connection refused", text)
+
+    def test_a_report_that_cannot_be_written_is_noticed_first(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for kind, path, why in (("json", f"{directory}/none/report.json", "No such file or directory"),
+                                    ("csv", directory, "Is a directory"),
+                                    ("html", f"{__file__}/report.html", "Not a directory")):
+                code, text = load("echo", f"ws://127.0.0.1:{free_port()}/", "-c", 3, f"--{kind}", path)
+                self.assertEqual((code, text), (3, f"trunkline-load: cannot write {path}: {why}\n"))
+            whole = f"{directory}/whole.json"
+            code, _ = load("echo", f"ws://127.0.0.1:{free_port()}/", "-c", 3, "--json", whole)
+            self.assertEqual((code, os.path.exists(whole)), (3, False))  # nothing was measured
 
     def test_expectations(self):
         code, text, _, _ = self.run_against("nothing", "--expect", "p99<1us,missing=0,received>10")

@@ -81,6 +81,23 @@ TEST_CASE("stamp: reads what it wrote, and nothing else", "[load][stamp]") {
     CHECK_FALSE(parse_stamp(""));
 }
 
+TEST_CASE("stamp: padding is whole if it is as long, and all of it x", "[load][stamp]") {
+    for (const std::size_t size : {Stamp::kBytes, Stamp::kBytes + 1, Stamp::kBytes + 2, std::size_t{70'000}}) {
+        CAPTURE(size);
+        const auto text = to_text({}, size);
+        CHECK(is_padded(text, Stamp::kBytes, size));
+        CHECK_FALSE(is_padded(text, Stamp::kBytes, size + 1));
+        CHECK_FALSE(is_padded(text + "x", Stamp::kBytes, size));
+        for (const std::size_t at : {Stamp::kBytes, size / 2, size - 1}) {
+            if (at < Stamp::kBytes || at >= size) continue;
+            auto changed = text;
+            changed[at] = 'y';
+            CHECK_FALSE(is_padded(changed, Stamp::kBytes, size));
+        }
+    }
+    CHECK_FALSE(is_padded(std::string(100, 'y'), Stamp::kBytes, 100));
+}
+
 TEST_CASE("expect: thresholds are read, and what is wrong is said", "[load][expect]") {
     std::vector<Expectation> all;
     CHECK_FALSE(parse_expectations("p99<50ms, missing=0,rate>=1000 ,p99.9<=1.5s", all));
@@ -115,6 +132,8 @@ TEST_CASE("result: a shard's is the same on the other side of a pipe", "[load][r
     result.own_connect_cpu = 0.25;
     result.seconds.resize(3);
     result.seconds[1].sent = 5;
+    result.seconds[1].changed = 4;
+    result.seconds[2].changed = 3;
     for (const std::int64_t value : std::initializer_list<std::int64_t>{1, 100, 1'000'000, 1'000'001, 5'000'000'000}) {
         result.latency.record(value);
         result.seconds[1].latency.record(value);
@@ -128,6 +147,7 @@ TEST_CASE("result: a shard's is the same on the other side of a pipe", "[load][r
     CHECK(copy.own_cpu == 0.5);
     CHECK(copy.own_connect_cpu == 0.25);
     CHECK(copy.seconds.at(1).sent == 5);
+    CHECK(copy.changed() == 7);
     CHECK(copy.closed.total() == 3);
     CHECK(copy.latency.count() == 5);
     CHECK(copy.latency.max() == 5'000'000'000);
