@@ -239,10 +239,7 @@ void Pool::end(protocol::ByeCode code, std::string_view why) {
     for (const auto& slot : lanes_) {
         IncomingLink* link = std::exchange(slot->link, nullptr);
         if (link == nullptr) continue;
-        if (slot->lane.is_attached()) {
-            slot->lane.probe();  // a last Ack: what was handled is not to be handed on
-            slot->lane.append_unsequenced(bye);
-        }
+        if (slot->lane.is_attached()) slot->lane.close(bye);
         link->close();
     }
     core_.on_pool_ended(*this, why);

@@ -20,16 +20,19 @@ std::uint64_t milliseconds_of(TimePoint now) {
 void Lane::append(Bytes head, Bytes payload) {
     const auto start = ring_.end();
     ring_.append(head, payload);
-    if (writable_ == start && start < peer_limit_) writable_ = ring_.end();
+    if (writable_ == start && start < peer_limit_ && !closed_) writable_ = ring_.end();
 }
 
 void Lane::widen() noexcept {
+    if (closed_) return;
     while (writable_ < ring_.end() && writable_ < peer_limit_) writable_ = ring_.next_frame(writable_);
 }
 
-void Lane::append_unsequenced(Bytes frame) {
-    place_control();
-    control_.append(frame);
+void Lane::close(Bytes bye) {
+    state_ack();
+    control_.append(bye);
+    writable_ = control_at_;
+    closed_ = true;
 }
 
 void Lane::place_control() noexcept {
@@ -76,13 +79,8 @@ bool Lane::has_output(TimePoint now) const noexcept {
 std::size_t Lane::gather(std::span<Bytes> out, TimePoint now) {
     if (!attached_) return 0;
     if (ack_due(now)) {
-        Ack ack{handled_, limit(), 0};
         if (side_ == Side::app) newest_stamp_ = milliseconds_of(now);
-        ack.stamp = newest_stamp_;
-        place_control();
-        protocol::append(control_, ack);
-        acked_ = handled_;
-        announced_limit_ = limit();
+        state_ack();
         ack_since_.reset();
         ack_at_once_ = false;
         last_ack_ = now;
@@ -143,8 +141,15 @@ void Lane::on_handled(std::size_t bytes, TimePoint now) noexcept {
 
 // --- Acks ---
 
+void Lane::state_ack() {
+    place_control();
+    protocol::append(control_, Ack{handled_, limit(), newest_stamp_});
+    acked_ = handled_;
+    announced_limit_ = limit();
+}
+
 bool Lane::ack_due(TimePoint now) const noexcept {
-    if (!attached_) return false;
+    if (!attached_ || closed_) return false;
     if (ack_at_once_) return true;
     if (handled_ - acked_ >= std::min(kAckEvery, settings_.window_bytes / 4)) return true;
     const auto deadline = ack_deadline();
@@ -152,7 +157,7 @@ bool Lane::ack_due(TimePoint now) const noexcept {
 }
 
 std::optional<TimePoint> Lane::ack_deadline() const noexcept {
-    if (!attached_) return std::nullopt;
+    if (!attached_ || closed_) return std::nullopt;
     if (ack_at_once_) return last_ack_;
     const auto regular = last_ack_ + settings_.keep_alive;
     return ack_since_ ? std::min(*ack_since_ + settings_.ack_delay, regular) : regular;
@@ -173,7 +178,7 @@ Result<void> Lane::on_ack(const Ack& ack, TimePoint now) {
         widen();
     }
     if (side_ == Side::proxy) {
-        heard_ = now;
+        if (!closed_) heard_ = now;  // behind it no stamp is answered
         if (ack.stamp == newest_stamp_) return boost::outcome_v2::success();
         newest_stamp_ = ack.stamp;
         // The first at once, so that links which all die within the delay renew the app's window too.

@@ -337,7 +337,7 @@ void LanePool::end(ByeCode code, const std::string& why, CloseReason reason, Cli
             loop_.bury(std::move(lane->linked.link));
             continue;
         }
-        lane->linked.lane.append_unsequenced(bye);
+        lane->linked.lane.close(bye);
         lane->linked.link->touch();
     }
     chans_.for_each([&](Session& session) { session.on_pool_ended(reason, clients == Clients::hold); });

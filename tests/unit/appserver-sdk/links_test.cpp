@@ -263,7 +263,7 @@ TEST_CASE("links: a proxy's Bye is answered and ends the pool", "[appserver-sdk]
     proxy.link();
     proto::Buffer bye;
     proto::append(bye, proto::Bye{proto::ByeCode::stopping, "leaving"});
-    proxy.lane(1).append_unsequenced(bye);
+    proxy.lane(1).close(bye);
     proxy.pump_all();
     CHECK(proxy.bye(0).starts_with("0 "));
     CHECK(proxy.bye(1).starts_with("0 "));
@@ -279,7 +279,7 @@ TEST_CASE("links: what was handled is said with the Bye", "[appserver-sdk][links
     REQUIRE(app.saw("message handled"));
     proto::Buffer bye;
     proto::append(bye, proto::Bye{proto::ByeCode::link_lost, ""});
-    proxy.lane(0).append_unsequenced(bye);
+    proxy.lane(0).close(bye);
     proxy.pump_all();
     CHECK(proxy.ends());
     CHECK(proxy.lane(0).held_bytes() == 0);

@@ -346,7 +346,7 @@ void AppServer::end(Pool& pool, ByeCode code, const char* why) {
     for (const auto& slot : pool.lanes) {
         Link* const link = is_split ? nullptr : std::exchange(slot->link, nullptr);
         if (link == nullptr) continue;
-        if (slot->lane.is_attached()) slot->lane.append_unsequenced(bye);
+        if (slot->lane.is_attached()) slot->lane.close(bye);
         slot->link = link;
         slot->flush();
         slot->link = nullptr;

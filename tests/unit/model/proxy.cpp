@@ -310,7 +310,7 @@ void Proxy::end(Pool& pool, ByeCode code, const std::string& why, Clients client
     protocol::append(bye, protocol::Bye{code, why});
     for (const auto& slot : pool.lanes) {
         if (slot->link == nullptr || !slot->lane.is_attached()) continue;
-        slot->lane.append_unsequenced(bye);
+        slot->lane.close(bye);
         slot->flush();
     }
     for (auto& [chan, entry] : pool.chans) {

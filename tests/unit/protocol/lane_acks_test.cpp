@@ -171,6 +171,9 @@ TEST_CASE("Lane: stamps", "[protocol][lane]") {
         REQUIRE(proxy.receive(ack_of(0, 1 << 20, 111), kStart + 2s));
         REQUIRE(proxy.receive(frame_of(10), kStart + 3s));  // is no Ack
         CHECK(proxy.lane.heard() == kStart + 2s);
+        proxy.lane.close(bye());
+        REQUIRE(proxy.receive(ack_of(0, 1 << 20, 222), kStart + 4s));  // is not answered
+        CHECK(proxy.lane.heard() == kStart + 2s);
     }
     SECTION("the proxy answers the first stamp of a link at once, a new one within 50 ms, each once") {
         LaneFixture proxy;

@@ -81,15 +81,6 @@ class Model {
             require(connection.handled.size() == connection.sent, "an app missed the end");
             require(connection.is_closed == connection.has_left, "an app was not told that a client has left");
         }
-        for (auto& pool : pools_) {
-            for (auto& pair : pool.lanes) {
-                for (const auto& [from, to] : {std::pair{kProxy, kApp}, std::pair{kApp, kProxy}}) {
-                    const auto sent = pair.ends[from].unsequenced_sent;
-                    const auto seen = pair.ends[to].unsequenced_seen;
-                    require(seen == sent || (pair.was_cut && seen < sent), "an unsequenced frame was lost");
-                }
-            }
-        }
     }
 
   private:
@@ -139,12 +130,7 @@ class Model {
             return Handled::done;
         }
 
-        Result<void> on_unsequenced(std::uint32_t type, Bytes body) {
-            require(type == static_cast<std::uint32_t>(Kind::unsequenced), "an unsequenced frame of another type");
-            decode_body(body);
-            ++pair.ends[end].unsequenced_seen;
-            return boost::outcome_v2::success();
-        }
+        Result<void> on_unsequenced(std::uint32_t, Bytes) { throw Violation{"an unsequenced frame that is no Ack"}; }
     };
 
     static std::size_t other(std::size_t end) { return 1 - end; }
@@ -194,7 +180,6 @@ class Model {
             end.wire.clear();
         }
         pair.is_up = false;
-        pair.was_cut = true;
     }
 
     // One turn of both ends of a lane.
@@ -205,7 +190,6 @@ class Model {
             cut(pair);
         } else {
             for (const std::size_t end : {kProxy, kApp}) {
-                if (random_.chance(2)) send_unsequenced(pair.ends[end]);
                 write(pair.ends[end]);
                 read(app_server, pair, end);
             }
@@ -214,11 +198,6 @@ class Model {
             if (random_.chance(60)) resume(app_server, pair, end);
             check(pair, end);
         }
-    }
-
-    void send_unsequenced(End& end) {
-        ++end.unsequenced_sent;
-        end.lane.append_unsequenced(frame(Kind::unsequenced, 7, 0));
     }
 
     // The socket takes any part of what is offered, or nothing.

@@ -16,10 +16,9 @@ using test::Random;
 using test::require;
 using test::Violation;
 
-// --- Frames: MessagePack [type, bin], the types unknown to the lane, hence sequenced; 109 is unsequenced for ever. ---
+// --- Frames: MessagePack [type, bin], the types unknown to the lane, hence sequenced ---
 
 enum class Kind : std::uint8_t {
-    unsequenced = 109,
     data = 120,
     reply = 121,
     fan_all = 122,
@@ -77,8 +76,6 @@ struct End {
     std::uint64_t done = 0;  // bytes of frames from the other end whose effect is done, by the model's own count
     std::deque<std::pair<Frame, std::size_t>> parked;  // handled_means_received only: taken, but not acted on
     std::uint64_t parked_bytes = 0;
-    std::uint64_t unsequenced_sent = 0;
-    std::uint64_t unsequenced_seen = 0;
 };
 
 struct LanePair {
@@ -90,7 +87,6 @@ struct LanePair {
 
     std::array<End, 2> ends;
     bool is_up = false;
-    bool was_cut = false;
 };
 
 struct Pool {

@@ -46,18 +46,18 @@ TEST_CASE("Lane: a new link goes on at the byte the peer names, if it is a bound
     it.lane.written(250);  // half of c was never sent
     REQUIRE(it.receive(ack_of(100, 1 << 20)));
     REQUIRE(it.receive(frame_of(50).substr(0, 20)));  // and half a frame of the peer's
-    it.lane.append_unsequenced(bye());
+    offered(it.lane, kStart + 5s);                    // an Ack that was not written
 
     it.lane.detach();
     CHECK_FALSE(it.lane.is_attached());
-    CHECK_FALSE(it.lane.has_output(kStart));
-    const auto result = it.lane.attach(row.received, 1 << 20, kStart);
+    CHECK_FALSE(it.lane.has_output(kStart + 5s));
+    const auto result = it.lane.attach(row.received, 1 << 20, kStart + 5s);
     REQUIRE(result.has_value() == row.is_good);
     if (!row.is_good) {
         CHECK(result.error() == errc::bad_offset);
         return;
     }
-    CHECK(write_all(it.lane) == all.substr(row.received));
+    CHECK(write_all(it.lane, kStart + 5s) == all.substr(row.received));
     REQUIRE(it.receive(frame_of(50)));
     CHECK(it.lane.received() == 50);
 }
@@ -67,9 +67,10 @@ TEST_CASE("Lane: a new link begins with a frame boundary and the limit of before
     for (const char fill : {'a', 'b', 'c', 'd'}) it.lane.append(frame_of(100, fill));
     offered(it.lane);
     it.lane.written(250);
-    it.lane.append_unsequenced(bye());  // would go behind c
+    offered(it.lane, kStart + 5s);  // an Ack that would go behind c
     it.lane.detach();
-    REQUIRE(it.lane.attach(100, 0, kStart));
-    it.lane.append_unsequenced(bye());
-    CHECK(write_all(it.lane) == bye() + frame_of(100, 'b') + frame_of(100, 'c'));
+    REQUIRE(it.lane.attach(100, 0, kStart + 5s));
+    REQUIRE(it.receive(frame_of(kAckEvery), kStart + 5s));
+    CHECK(write_all(it.lane, kStart + 5s) ==
+          ack_of(kAckEvery, (1 << 20) + kAckEvery) + frame_of(100, 'b') + frame_of(100, 'c'));
 }

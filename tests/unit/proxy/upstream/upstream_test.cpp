@@ -150,6 +150,28 @@ TEST_CASE("upstream: a pool may end under a session that is still closing", "[pr
     CHECK(f.proxy.counters().closes(proxy::CloseReason::app_closed).value() == 1);
 }
 
+TEST_CASE("upstream: a pool that ends says what was handled before it says Bye", "[proxy][upstream]") {
+    Fixture f;
+    f.proxy.settings().links.ack_delay = std::chrono::hours(1);
+    FakeApp::Lane* home = nullptr;
+    std::optional<std::uint64_t> held_at_bye;
+    f.app.on_open = [&](FakeApp::Lane& lane, const protocol::Open& open) {
+        home = &lane;
+        f.app.send(lane, protocol::Data{open.chan, protocol::PayloadKind::text, "x"});
+    };
+    f.app.on_bye = [&](FakeApp::Lane& lane, const protocol::Bye&) {
+        if (&lane == home) held_at_bye = lane.lane.held_bytes();
+    };
+    REQUIRE(f.link());
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    REQUIRE(f.proxy.run_until([&] { return f.proxy.counters().messages(proxy::Direction::to_client) == 1; }));
+    CHECK(home->lane.held_bytes() != 0);
+    f.proxy.upstream().stop();
+    REQUIRE(f.proxy.run_until([&] { return held_at_bye.has_value(); }));
+    CHECK(held_at_bye == 0u);
+}
+
 TEST_CASE("upstream: a draining app server is told of the clients that have to leave it", "[proxy][upstream]") {
     Fixture f;
     f.proxy.settings().upstreams[0].when_lost = {std::chrono::milliseconds(0), config::ThenLost::close};
@@ -187,7 +209,7 @@ TEST_CASE("upstream: clients that are held are not given up while their lanes ar
     f.app.is_busy = true;
     protocol::Buffer bye;
     append(bye, protocol::Bye{protocol::ByeCode::bad_frame, "test"});
-    f.app.lanes()[0]->lane.append_unsequenced(bye);
+    f.app.lanes()[0]->lane.close(bye);
     f.app.lanes()[0]->link->touch();
     REQUIRE(f.proxy.run_until([&] { return held() != 0; }));
     REQUIRE(f.proxy.run_until([&] { return held() < kClients; }));

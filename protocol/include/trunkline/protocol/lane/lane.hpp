@@ -77,8 +77,9 @@ class Lane {
         data_end_ = ring_.end();
     }
 
-    /// Queues one whole unsequenced frame (a Bye); it leaves at the next frame boundary, before what the ring holds.
-    void append_unsequenced(Bytes frame);
+    /// The last words of an attached lane: an Ack of what was handled, then `bye`, one whole unsequenced frame, at the
+    /// next frame boundary. Nothing leaves behind them, no frame of the ring and no answer to a stamp.
+    void close(Bytes bye);
 
     // --- Transport ---
 
@@ -133,8 +134,8 @@ class Lane {
     /// lane was first attached, and before that the beginning of time. What the app's window counts from (SPEC.md
     /// "Windows").
     TimePoint answered() const noexcept { return answered_; }
-    /// The proxy's side: when the newest Ack came; before the first when the lane was first attached. The app's window
-    /// for this lane cannot end later than app window after this.
+    /// The proxy's side: when the newest Ack came before `close`; before the first when the lane was first attached.
+    /// The app's window for this lane cannot end later than app window after this.
     TimePoint heard() const noexcept { return heard_; }
 
   private:
@@ -144,6 +145,7 @@ class Lane {
     void on_handled(std::size_t bytes, TimePoint now) noexcept;
     void widen() noexcept;
     void place_control() noexcept;
+    void state_ack();
     void wait(Bytes frame);
     Bytes held_frame(std::uint64_t begin, std::uint64_t end, Buffer& scratch) const;
 
@@ -152,13 +154,14 @@ class Lane {
 
     const Side side_;
     bool attached_ = false;
+    bool closed_ = false;
     const LaneSettings settings_;
 
     // Out. begin <= walk_ <= sent_ <= writable_ <= end; walk_ and writable_ are frame boundaries.
     Ring ring_;
     std::uint64_t sent_ = 0;        // bytes of the ring that the current link has taken
     std::uint64_t ever_sent_ = 0;   // that any link has taken
-    std::uint64_t writable_ = 0;    // end of the last frame that begins below the peer's limit
+    std::uint64_t writable_ = 0;    // end of the last frame that begins below the peer's limit, or was begun at `close`
     std::uint64_t peer_limit_ = 0;  // only grows
     std::uint64_t data_end_ = 0;    // end of the newest data frame
     std::uint64_t walk_ = 0;        // where the search for the boundary after sent_ begins
