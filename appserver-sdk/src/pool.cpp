@@ -152,7 +152,7 @@ void Pool::on_chunk(LaneSlot& slot, std::string_view chunk) {
                                                      std::to_string(slot.lane.received()) + ": " +
                                                      taken.error().message());
     }
-    if (resumes_) renew_lease();
+    if (is_up_) renew_lease();
     on_progress(slot);
 }
 

@@ -324,6 +324,18 @@ TEST_CASE("links: a bad frame ends the pool and is named", "[appserver-sdk][link
     CHECK(app.saw("lost proxy-1"));
 }
 
+TEST_CASE("links: a pool has no lease before it is up", "[appserver-sdk][links]") {
+    RunningServer app;
+    Announced announced;
+    announced.features = {proto::kFeatureResume};
+    FakeProxy proxy(app.path(), 2, announced);
+    REQUIRE(proxy.attach(0).message() == "Success");
+    const auto attached = proxy.lane(0).heard();
+    REQUIRE(proxy.pump_until([&] { return proxy.lane(0).heard() > attached; }));  // and answered
+    REQUIRE(proxy.attach(1).message() == "Success");
+    CHECK(app.saw_up("proxy-1"));
+}
+
 TEST_CASE("links: of two epochs of one proxy, the older ends if it is silent and stays if it answers",
           "[appserver-sdk][links]") {
     Options options;
