@@ -171,22 +171,31 @@ class AppServers(Chaos):
         for i in range(count):
             await client.send(self.numbered(i))
 
-    async def test_a_client_that_leaves_while_it_is_held(self):
+    UNHANDLED = [f"unhandled {i}" for i in range(5)]
+
+    async def killed_with_messages(self, **options):
+        """An app server that was killed before it handled any of five messages; the proxy, and the client that it holds."""
         app = self.fast_app("app")
-        proxy = self.fast_proxy(app, when_lost=HOLD)
+        proxy = self.fast_proxy(app, when_lost=HOLD, **options)
         client = await self.connect(proxy.url())
-        app.signal(signal.SIGSTOP)
-        for i in range(5):
-            await client.send(f"unhandled {i}")
-        await asyncio.sleep(0.1)
+        app.pause()
+        for message in self.UNHANDLED:
+            await client.send(message)
+        wait_until(lambda: proxy.metric("trunkline_messages_total", direction="to_app") == 5, "the proxy has them")
         app.kill()
         wait_until(lambda: proxy.metric("trunkline_held_connections") == 1, "it is held")
+        return app, proxy, client
+
+    def messages(self, name="app"):
+        return [payload for what, _, _, payload in self.journal(name) if what == "message"]
+
+    async def test_a_client_that_leaves_while_it_is_held(self):
+        app, _, client = await self.killed_with_messages()
         await client.send("meanwhile")
         await client.close(1000)
         self.fast_app("app", address=app.address)
         wait_until(lambda: [e for e in self.journal("app") if e[0] == "close"], "it was closed at the new one")
-        self.assertEqual([e[3] for e in self.journal("app") if e[0] == "message"],
-                         [f"unhandled {i}" for i in range(5)] + ["meanwhile"])
+        self.assertEqual(self.messages(), [*self.UNHANDLED, "meanwhile"])
 
     async def test_a_client_that_has_left_before(self):
         app = self.fast_app("app")
@@ -208,20 +217,12 @@ class AppServers(Chaos):
         self.assertEqual([e[3] for e in new if e[0] == "message"], [f"last words {i}" for i in range(5)])
 
     async def test_a_drain_of_the_proxy_waits_for_what_is_held(self):
-        app = self.fast_app("app")
-        proxy = self.fast_proxy(app, when_lost=HOLD, drain_timeout=milliseconds(10_000))
-        client = await self.connect(proxy.url())
-        app.signal(signal.SIGSTOP)
-        for i in range(5):
-            await client.send(f"unhandled {i}")
-        await asyncio.sleep(0.1)
-        app.kill()
-        wait_until(lambda: proxy.metric("trunkline_held_connections") == 1, "it is held")
+        app, proxy, client = await self.killed_with_messages(drain_timeout=milliseconds(10_000))
         proxy.signal(signal.SIGTERM)
         self.assertEqual((await self.closed(client))[0], 1012)
         self.fast_app("app", address=app.address)
         self.assertEqual(proxy.wait(), 0)
-        self.assertEqual([e[3] for e in self.journal("app") if e[0] == "message"], [f"unhandled {i}" for i in range(5)])
+        self.assertEqual(self.messages(), self.UNHANDLED)
 
     async def test_a_drain_does_not_wait_for_a_client_that_does_not_read(self):
         app = self.fast_app("one", at_signal="drain", limits={"drain_timeout": 30_000})
