@@ -29,7 +29,33 @@ def milliseconds(count):
     return f"{round(scaled(count))}ms"
 
 
+# Of links that are not to be lost unless a scenario cuts them, and app servers and proxies that are not to be given up:
+# however long a busy machine keeps one of them from running.
+PATIENT_LINKS = {"dead_after": "15s", "resume_window": "30s", "gone_after": "15s"}
+PATIENT_APP = {"link_silence": 15_000, "proxy_gone_after": 15_000}
+
+
+class Journal:
+    """What the app servers of one name were called with. It is long, and looked at often: only what is new is read."""
+
+    def __init__(self, path):
+        self._path, self._at, self._entries = path, 0, []
+
+    def entries(self):
+        if self._path.exists():
+            with open(self._path, "rb") as file:
+                file.seek(self._at)
+                lines, newline, _ = file.read().rpartition(b"\n")  # the last may be half there
+            self._at += len(lines + newline)
+            self._entries += [tuple(line.split("\t")) for line in lines.decode().splitlines()]
+        return self._entries
+
+
 class Chaos(Scenario):
+    def setUp(self):
+        super().setUp()
+        self._journals = {}
+
     def links(self, **more):
         return {"redial_min": "10ms", "redial_max": "100ms", "connect": milliseconds(500), "keep_alive": milliseconds(100),
                 "dead_after": milliseconds(600), "resume_window": milliseconds(3000), "gone_after": milliseconds(500),
@@ -127,9 +153,7 @@ class Chaos(Scenario):
 
     def journal(self, name):
         """(what, connection id, how, more) for each callback of all app servers of that name."""
-        path = self.journal_of(name)
-        whole, _, _ = path.read_text().rpartition("\n") if path.exists() else ("", "", "")  # the last may be half there
-        return [tuple(line.split("\t")) for line in whole.splitlines()]
+        return self._journals.setdefault(name, Journal(self.journal_of(name))).entries()
 
     def expect_truthful(self, *names):
         """In each journal every connection was opened before it had a message, then closed, in turn."""

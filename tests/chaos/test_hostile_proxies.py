@@ -2,7 +2,7 @@
 import os
 import unittest
 
-from chaos import Chaos, wait_until
+from chaos import PATIENT_APP, PATIENT_LINKS, Chaos, wait_until
 from hostile import ACK, DATA, MIB, HostileProxy
 from support.ports import free_port
 
@@ -20,8 +20,8 @@ class Peers(Chaos):
 
 class HostileProxies(Peers):
     async def asyncSetUp(self):
-        self.server = self.fast_app()
-        self.good = self.fast_proxy(self.server)
+        self.server = self.fast_app(limits=PATIENT_APP)
+        self.good = self.fast_proxy(self.server, links=PATIENT_LINKS)
         self.bystander = await self.connect(self.good.url())
         await self.expect_served(self.bystander)
 
@@ -127,8 +127,8 @@ class AnotherProxysName(Peers):
         """Whoever does not hold the key ends nothing by claiming to be a proxy that was restarted."""
         key = self.directory / "link.key"
         key.write_text("the-secret-of-this-test")
-        server = self.fast_app("app", more=("--link-key-file", key), address=f"tcp://0.0.0.0:{free_port()}")
-        proxy = self.fast_proxy(server, link_key_file=key)
+        server = self.fast_app("app", limits=PATIENT_APP, more=("--link-key-file", key), address=f"tcp://0.0.0.0:{free_port()}")
+        proxy = self.fast_proxy(server, link_key_file=key, links=PATIENT_LINKS)
         client = await self.connect(proxy.url())
         await self.expect_served(client)
         for mac in (None, os.urandom(32)):

@@ -5,11 +5,9 @@ import pathlib
 import time
 import unittest
 
-from chaos import Chaos, longer, milliseconds, scaled
+from chaos import PATIENT_APP, PATIENT_LINKS, Chaos, longer, milliseconds, scaled
 from support.environment import TIME_SCALE
 
-# Nothing here is about links, and thousands of clients keep a slow machine busy for seconds.
-PATIENT = {"dead_after": "15s", "resume_window": "30s"}
 HOLD = {"hold": milliseconds(30_000), "then": "reassign"}
 
 
@@ -26,7 +24,7 @@ class SlowParts(Chaos):
     async def test_one_of_many_does_not_read(self):
         app = self.app(program="trunkline-load-app", arguments=[])
         # Far less than what is sent to each, with what sockets hold.
-        proxy = self.fast_proxy(app, limits={"outbox": "64KiB"}, links=PATIENT)
+        proxy = self.fast_proxy(app, limits={"outbox": "64KiB"}, links=PATIENT_LINKS)
         report = self.expect_whole(await (await self.load(
             "slow-reader", proxy.url(), clients=self.many, slow=1, size=20_000, interval="400ms", duration=f"{longer(6, 20)}s")))
         self.assertEqual(report["ledger"]["stranded"], 0)
@@ -64,8 +62,8 @@ class SlowParts(Chaos):
                       seconds=round(took, 2))
 
     async def test_an_app_server_that_takes_no_message_for_a_while(self):
-        app = self.fast_app(more=("--window", 64 << 10))
-        proxy = self.impatient_proxy(app)
+        app = self.fast_app(limits=PATIENT_APP, more=("--window", 64 << 10))
+        proxy = self.impatient_proxy(app, **PATIENT_LINKS)
         clients = await self.pinging(proxy)
         pause, began = longer(scaled(4), 60), time.monotonic()
         for client in clients:
@@ -76,7 +74,7 @@ class SlowParts(Chaos):
 
     async def test_an_app_server_that_does_not_run_for_a_while(self):
         """Long enough that its links are taken for dead, and not so long that its clients would be another's."""
-        app = self.fast_app(more=("--window", 64 << 10))
+        app = self.fast_app(limits=PATIENT_APP, more=("--window", 64 << 10))
         pause = longer(scaled(4), 25)
         proxy = self.impatient_proxy(app, resume_window=f"{round(pause * 2)}s")
         clients = await self.pinging(proxy)
@@ -94,7 +92,7 @@ class SlowParts(Chaos):
 
     async def test_all_come_back_at_once(self):
         app = self.app(program="trunkline-load-app", arguments=[])
-        proxy = self.fast_proxy(app, links=PATIENT)
+        proxy = self.fast_proxy(app, links=PATIENT_LINKS)
         before = listen_overflows()
         load = await self.load("connect", proxy.url(), clients=self.many, duration="1s", concurrency=self.many)
         code, text, report = await load

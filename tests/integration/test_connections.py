@@ -1,10 +1,12 @@
 """What passes through, and what is refused: messages, close codes, sub-protocols, origins, paths, the app's refusals."""
+import asyncio
 import base64
 import http.client
 import json
 import os
 import socket
 import struct
+import time
 import unittest
 
 import websockets
@@ -230,12 +232,13 @@ class NoAppServer(Scenario):
         self.assertEqual(status, 200)  # was ready once: only draining takes it out of the balancer
         self.assertIn(address.removeprefix("tcp://"), json.dumps(readiness))
         self.app("again", address=address)
-        for _ in range(200):
+        client, deadline = None, time.monotonic() + scaled(10)
+        while client is None:
             try:
                 client = await self.connect(proxy.url())
-                break
             except websockets.InvalidStatusCode:
-                pass
+                self.assertLess(time.monotonic(), deadline, "the app server that is back gets no connections")
+                await asyncio.sleep(0.02)
         await client.send("back")
         self.assertEqual(await self.receive(client), "back")
 

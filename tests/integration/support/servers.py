@@ -7,7 +7,7 @@ import socket
 import string
 import sys
 
-from .environment import BIN
+from .environment import BIN, scaled
 from .ports import free_port
 from .processes import Process, wait_until
 from .yaml_text import to_yaml
@@ -75,7 +75,7 @@ class Proxy(Process):
 
     def admin(self, path):
         """(status, body) of a GET to the admin listener."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=scaled(10))
         try:
             connection.request("GET", path)
             response = connection.getresponse()
