@@ -106,7 +106,7 @@ struct LinkSettings {
     milliseconds redial_min{100};        ///< first wait after a failed dial, doubled each time
     milliseconds redial_max{1'000};      ///< the cap of it
     milliseconds resolve_every{5'000};   ///< names are resolved again so often
-    milliseconds resume_window{30'000};  ///< a lane may be without a link for so long
+    milliseconds resume_window{30'000};  ///< a lane may bring no acknowledgement for so long
     milliseconds gone_after{5'000};      ///< an app server that closed all links and refuses new ones is gone then
     std::size_t window_bytes = 1 << 20;
     std::size_t ring_bytes = 4 << 20;

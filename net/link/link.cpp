@@ -23,6 +23,7 @@ protocol::ByeCode bye_code(const boost::system::error_code& error) noexcept {
     if (error.category() != protocol::protocol_category()) return ByeCode::link_lost;
     switch (static_cast<errc>(error.value())) {
         case errc::bad_offset:
+        case errc::offset_refused:
         case errc::bad_ack: return ByeCode::bad_offset;
         case errc::refused:
         case errc::unknown_pool:

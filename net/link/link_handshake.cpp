@@ -103,8 +103,12 @@ Result<std::optional<Attachment>> ProxyHandshake::on_frame(Bytes body, Buffer& o
     switch (attached.status) {
         case AttachStatus::ok: break;
         case AttachStatus::unknown_pool: return errc::unknown_pool;
-        case AttachStatus::bad_offset: return errc::bad_offset;
+        case AttachStatus::bad_offset: return errc::offset_refused;
         default: return errc::refused;
+    }
+    if (!lane_.can_attach(attached.received)) {
+        append(out, Bye{ByeCode::bad_offset, "Attached does not fit what was sent"});  // the app has attached the lane
+        return errc::bad_offset;
     }
     return Attachment{&lane_, attached.received, attached.limit};
 }

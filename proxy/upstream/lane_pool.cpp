@@ -173,6 +173,7 @@ void LanePool::on_link_attached(net::Link& link) {
     if (state_ == State::up) return owner_.on_link_resumed(*this);
     if (attached_ < size() || state_ != State::dialling) return;
     state_ = State::up;
+    if (resumes_) look();
     owner_.on_pool_up(*this);
 }
 
@@ -241,7 +242,7 @@ void LanePool::on_link_ended(net::Link& link, const boost::system::error_code& w
 }
 
 void LanePool::on_lane_lost(unsigned index, bool by_peer) {
-    life_.on_lost(index, by_peer, loop_.now());
+    life_.on_lost(index, by_peer);
     net::Dialler& dialler = *diallers_[index];
     const bool had_lived = loop_.now() - lanes_[index]->attached_since >= settings_.dial.retry_max;
     if (had_lived) dialler.reset_wait();
@@ -251,9 +252,13 @@ void LanePool::on_lane_lost(unsigned index, bool by_peer) {
 }
 
 void LanePool::on_attach_failed(unsigned index, const boost::system::error_code& why) {
-    if (why == protocol::errc::unknown_pool || why == protocol::errc::bad_offset) {
+    if (why == protocol::errc::unknown_pool || why == protocol::errc::offset_refused) {
         life_.on_app_ended("the app server has ended the pool: " + why.message());
         return fail(net::bye_code(why), life_.why(), CloseReason::app_server_lost);
+    }
+    if (why == protocol::errc::bad_offset) {
+        return fail(net::bye_code(why), "lane " + std::to_string(index) + ": " + why.message(),
+                    CloseReason::app_server_lost);
     }
     if (std::exchange(new_epoch_, false)) {
         life_.on_new_epoch();
@@ -302,7 +307,9 @@ void LanePool::on_look(net::Clock::time_point now) {
         return fail(ByeCode::link_lost, life_.why(), CloseReason::app_server_lost);
     }
     if (state_ == State::ended && state == PoolLife::State::gone) return tell_gone();
-    if (state_ == State::ended || attached_ < size()) loop_.schedule(look_, now + settings_.life.gone_after / 20);
+    // While it has all its links only its silence can end it.
+    const bool is_whole = state_ == State::up && attached_ == size();
+    loop_.schedule(look_, is_whole ? heard + settings_.life.resume_window : now + settings_.life.gone_after / 20);
 }
 
 void LanePool::on_newer_pool() {

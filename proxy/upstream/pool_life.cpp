@@ -35,10 +35,9 @@ void PoolLife::end(const std::string& why) { leave(State::ending, why); }
 
 PoolLife::State PoolLife::look(TimePoint now, TimePoint heard) {
     if (state_ == State::live) {
-        for (const auto& lane : lanes_) {
-            if (lane.lost && now - *lane.lost >= times_.resume_window) {
-                leave(State::gone, "a lane had no link for longer than the resume window");
-            }
+        // Its window is over too, so nothing is lost by it; an app server that is there acknowledges more often.
+        if (now - heard >= times_.resume_window) {
+            leave(State::ending, "nothing was acknowledged on a lane for the resume window");
         }
         if (refused_since_ && now - *refused_since_ >= times_.gone_after && are_all_closed_by_peer()) {
             leave(times_.is_direct ? State::gone : State::ending,

@@ -17,7 +17,7 @@ class PoolLife {
     using milliseconds = std::chrono::milliseconds;
 
     struct Times {
-        milliseconds resume_window{30'000};  ///< a lane may be without a link for so long
+        milliseconds resume_window{30'000};  ///< a lane may bring no Ack for so long, whether it has links or not
         milliseconds app_window{25'000};  ///< the app server ends the pool by itself so long after it was last answered
         milliseconds gone_after{5'000};   ///< closed by the app server and refused for so long, it is gone
         bool is_direct = true;            ///< nothing in between may answer, or refuse, for the app server
@@ -29,7 +29,7 @@ class PoolLife {
     void on_attached(unsigned lane) { lanes_[lane] = {}; }
     /// A lane has lost its link. `by_peer`: its end was closed, which a process that is gone does too; else it fell
     /// silent.
-    void on_lost(unsigned lane, bool by_peer, TimePoint now) { lanes_[lane] = {now, by_peer}; }
+    void on_lost(unsigned lane, bool by_peer) { lanes_[lane] = {true, by_peer}; }
     /// Nobody listens at its address.
     void on_refused(TimePoint now) {
         if (!refused_since_) refused_since_ = now;
@@ -53,7 +53,7 @@ class PoolLife {
 
   private:
     struct LaneState {
-        std::optional<TimePoint> lost;
+        bool lost = false;
         bool by_peer = false;
     };
 

@@ -7,6 +7,7 @@ from chaos import Chaos, milliseconds, scaled
 from hostile import ACK, DATA, HostileAppServer
 from support.link_bytes import read_frame
 
+KEEP_ALIVE = [3]
 POISON = b"\x03\xc1\xc1\xc1"
 CLOSE = {"hold": "0s", "then": "close"}
 
@@ -49,6 +50,12 @@ class HostileAppServers(Chaos):
         self.assertLess(self.hostile.links - links, 40)
         self.assertEqual(self.state()[self.good.address]["state"], "linked")
         self.assertNotIn("app_server=" + self.good.address + " why", self.front.log())
+
+    async def expect_lost(self, why):
+        """A pool of the hostile one that had lived ends for that reason."""
+        await self.until(lambda: why in self.front.log(), f"'{why}' is logged")
+        await self.expect_served(self.good_client)
+        self.assertEqual(self.state()[self.good.address]["state"], "linked")
 
     async def says(self, *frames, why):
         async def behave(link):
@@ -99,9 +106,7 @@ class HostileAppServers(Chaos):
             await self.connect(self.front.url())
             if self.front.metric("trunkline_links_lost_total") > 0:
                 break
-        await self.until(lambda: why in self.front.log(), "the reason is logged")
-        await self.expect_served(self.good_client)
-        self.assertEqual(self.state()[self.good.address]["state"], "linked")
+        await self.expect_lost(why)
 
     async def test_it_says_that_it_received_what_was_not_sent(self):
         await self.after_a_lost_link(0, 1 << 40, "offset does not fit")
@@ -113,7 +118,7 @@ class HostileAppServers(Chaos):
         await self.after_a_lost_link(1, 0, "pool unknown to the peer")
 
     async def test_it_claims_a_bad_offset(self):
-        await self.after_a_lost_link(2, 0, "offset does not fit")
+        await self.after_a_lost_link(2, 0, "peer cannot go on from our offset")
 
     async def test_it_takes_links_and_says_nothing(self):
         """What it is sent waits in rings that are bounded; it is lost when it has been silent for too long."""
@@ -124,6 +129,15 @@ class HostileAppServers(Chaos):
         await self.expect_served(self.good_client)
         await self.until(lambda: self.front.metric("trunkline_links_lost_total") > 0, "its silence is noticed")
         await self.expect_served(self.good_client)
+        await self.expect_lost("nothing was acknowledged on a lane")
+
+    async def test_it_says_much_and_acknowledges_nothing(self):
+        async def behave(link):
+            while True:
+                await link.say(KEEP_ALIVE)
+                await asyncio.sleep(scaled(0.1))
+        await self.with_hostile(behave)
+        await self.expect_lost("nothing was acknowledged on a lane")
 
     async def test_it_claims_the_epoch_of_another(self):
         async def behave(link):

@@ -180,7 +180,7 @@ void Proxy::on_lost(Slot& slot, bool by_peer) {
     if (pool.state == Pool::State::ended) return;
     if (pool.state == Pool::State::dialling) return fail(pool, ByeCode::link_lost, "lost before it was up");
     world.log("lane", slot.index, "of", pool.address, by_peer ? "was closed" : "fell silent");
-    pool.life.on_lost(slot.index, by_peer, world.now);
+    pool.life.on_lost(slot.index, by_peer);
     if (!world.rules.keeps_at_link_loss) pool.life.on_app_ended("a link was lost");
     if (!pool.is_superseded) dial_later(slot);
     look(pool);

@@ -27,6 +27,7 @@ enum class errc {
     bad_key,           ///< the announcement is not signed with our link key
     refused,           ///< the peer refused this link
     unknown_pool,      ///< the peer does not know this pool (any more)
+    offset_refused,    ///< the peer cannot go on from our offset, and has ended the pool
 };
 
 const boost::system::error_category& protocol_category() noexcept;

@@ -172,6 +172,32 @@ TEST_CASE("upstream: a pool that ends says what was handled before it says Bye",
     CHECK(held_at_bye == 0u);
 }
 
+TEST_CASE("upstream: an Attached that does not fit ends the pool, which the app server may not know",
+          "[proxy][upstream]") {
+    Fixture f;
+    f.proxy.settings().upstreams[0].when_lost = {std::chrono::milliseconds(1), config::ThenLost::close};
+    f.app.hello().features = {protocol::kFeatureResume};
+    FakeApp::Lane* home = nullptr;
+    f.app.on_open = [&](FakeApp::Lane& lane, const protocol::Open&) { home = &lane; };
+    REQUIRE(f.link());
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    REQUIRE(f.proxy.run_until([&] { return home != nullptr && f.proxy.upstream().ring_bytes() == 0; }));
+
+    const std::size_t links = f.app.lanes().size();
+    std::optional<protocol::ByeCode> bye;
+    f.app.on_bye = [&](FakeApp::Lane& lane, const protocol::Bye& message) {
+        if (&lane == f.app.lanes()[links].get()) bye = message.code;
+    };
+    f.app.hello().max_frame = 1;  // a new pool is refused
+    home->link->close();          // the next one says that nothing was received
+    REQUIRE(f.proxy.run_until([&] { return bye.has_value(); }));
+    CHECK(bye == protocol::ByeCode::bad_offset);
+    CHECK(f.proxy.counters().pools_ended.value() == 1);
+    f.proxy.loop().run_for(std::chrono::milliseconds(50));
+    CHECK(f.proxy.counters().held_connections.value() == 1);  // until it has ended at the app server for sure
+}
+
 TEST_CASE("upstream: a draining app server is told of the clients that have to leave it", "[proxy][upstream]") {
     Fixture f;
     f.proxy.settings().upstreams[0].when_lost = {std::chrono::milliseconds(0), config::ThenLost::close};
