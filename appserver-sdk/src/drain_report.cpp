@@ -31,6 +31,7 @@ std::string what_holds_up(const std::vector<std::shared_ptr<ConnectionState>>& c
                           const std::vector<Pool*>& pools) {
     struct Group {
         std::size_t size = 0;
+        std::size_t named = 0;
         std::string ids;
     };
     std::map<std::string_view, Group> groups;
@@ -40,12 +41,13 @@ std::string what_holds_up(const std::vector<std::shared_ptr<ConnectionState>>& c
         ++group.size;
         if (named == kMostIds) continue;
         ++named;
+        ++group.named;
         group.ids += (group.ids.empty() ? "" : ", ") + std::string(state->request.id);
     }
     std::string text = std::to_string(connections.size()) + " connections are left";
     for (const auto& [why, group] : groups) {
         text += "; " + std::to_string(group.size) + " " + std::string(why);
-        if (!group.ids.empty()) text += " (" + group.ids + (group.size > kMostIds ? ", ..." : "") + ")";
+        if (!group.ids.empty()) text += " (" + group.ids + (group.named < group.size ? ", ..." : "") + ")";
     }
     for (const Pool* pool : pools) {
         const auto why = why_here(*pool);
