@@ -339,7 +339,7 @@ TEST_CASE("links: a pool has no lease before it is up", "[appserver-sdk][links]"
 TEST_CASE("links: of two epochs of one proxy, the older ends if it is silent and stays if it answers",
           "[appserver-sdk][links]") {
     Options options;
-    options.limits.probe_timeout = 150ms;
+    options.limits.probe_timeout = 1s;
     RunningServer app(options);
     FakeProxy older(app.path(), 1);
     older.link();
@@ -354,7 +354,7 @@ TEST_CASE("links: of two epochs of one proxy, the older ends if it is silent and
     FakeProxy newer(app.path(), 1, next);
     newer.link();
     SECTION("it answers") {
-        const auto until = std::chrono::steady_clock::now() + 400ms;
+        const auto until = std::chrono::steady_clock::now() + options.limits.probe_timeout + 100ms;
         while (std::chrono::steady_clock::now() < until) older.pump_all(1ms);
         older.data(1, "still here");
         CHECK(app.saw_next("message still here"));
