@@ -24,28 +24,14 @@ class CutLinks(Chaos):
         relay = self.relay(app)
         proxy = self.fast_proxy(relay, limits={"outbox": "8MiB"}, links={"ring": SMALL, "window": SMALL, **LASTING},
                                 routes=[{"path": "/*", "upstream": "app", "max_message": "128KiB"}])
-        count, size = longer(100, 400), 100_000  # more than rings, windows and sockets hold
-
-        async def play():
-            client = await self.connect(proxy.url())
-            client.transport.pause_reading()
-
-            async def send():
-                for i in range(count):
-                    await client.send(f"{i} " + "e" * size)
-            sending = asyncio.create_task(send())
-            await asyncio.sleep(1)  # everything between here and there fills up first
-            client.transport.resume_reading()
-            for i in range(count):
-                self.assertEqual((await self.receive(client, 30)).split()[0], str(i))
-            await sending
-        playing = asyncio.gather(*(play() for _ in range(longer(4, 8))))
+        count, clients = longer(100, 400), longer(4, 8)
+        playing = asyncio.gather(*(self.echo_at_full_rings(proxy, count, size=100_000) for _ in range(clients)))
         cuts = await self.cut_while([relay], asyncio.ensure_future(playing), 0.2)
         await playing
         self.assertGreater(cuts, 1)
         self.assertEqual(proxy.metric("trunkline_pools_ended_total"), 0)
         self.expect_truthful("app")
-        self.measured(cuts=cuts, messages=longer(4, 8) * count, lost=0, doubled=0, reordered=0)
+        self.measured(cuts=cuts, messages=clients * count, lost=0, doubled=0, reordered=0)
 
     async def test_who_has_joined_misses_nothing(self):
         """The join is one app server's, what is sent to the group next another's, or its own other thread's."""

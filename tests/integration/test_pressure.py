@@ -144,25 +144,11 @@ class Pressure(Scenario):
         while True:
             await client.send(payload)
 
-    async def test_echo_both_ways_at_full_rings_does_not_deadlock(self, seconds=30):
+    async def test_echo_both_ways_at_full_rings_does_not_deadlock(self):
         app = self.app(arguments=["--name", "app", "--ring", "262144", "--window", "262144"])
         proxy = self.proxy(app, limits={"outbox": "8MiB"}, links={"ring": "256KiB", "window": "256KiB"})
-        count, size, players = 400, 60000, 4  # 24 MB each way and client: more than rings, windows and sockets hold
-
-        async def play():
-            client = await self.connect(proxy.url())
-            client.transport.pause_reading()
-
-            async def send():
-                for i in range(count):
-                    await client.send(f"{i} " + "e" * size)
-            sending = asyncio.create_task(send())
-            await asyncio.sleep(scaled(1.5))  # let everything between here and there fill up first
-            client.transport.resume_reading()
-            for i in range(count):
-                self.assertTrue((await self.receive(client, seconds)).startswith(f"{i} e"))
-            await sending
-        await asyncio.wait_for(asyncio.gather(*(play() for _ in range(players))), scaled(120))
+        playing = asyncio.gather(*(self.echo_at_full_rings(proxy, count=400, size=60_000) for _ in range(4)))
+        await asyncio.wait_for(playing, scaled(120))
 
     async def test_a_paused_connection_stops_its_client_and_nothing_is_lost(self):
         proxy = self.proxy(self.app(), limits={"outbox": "16MiB"})  # all echoes come at once in the end

@@ -83,6 +83,22 @@ class Scenario(unittest.IsolatedAsyncioTestCase):
                 return json.loads(message)
             client.other = getattr(client, "other", []) + [message]
 
+    async def echo_at_full_rings(self, proxy, count, size):
+        """One client that sends so many messages of that size, and reads the echoes only when everything between here and
+        there has filled up. They are more than rings, windows and sockets hold."""
+        client = await self.connect(proxy.url())
+        client.transport.pause_reading()
+
+        async def send():
+            for i in range(count):
+                await client.send(f"{i} " + "e" * size)
+        sending = asyncio.create_task(send())
+        await asyncio.sleep(scaled(1.5))
+        client.transport.resume_reading()
+        for i in range(count):
+            self.assertEqual(await self.receive(client, 30), f"{i} " + "e" * size)
+        await sending
+
     async def closed(self, client, seconds=10):
         """(code, reason) that the client was closed with; what arrives before is dropped."""
         async def wait():
