@@ -102,12 +102,6 @@ std::uint64_t Worker::ring_bytes() const {
     return bytes;
 }
 
-std::size_t Worker::held_connections() const {
-    std::size_t held = 0;
-    for (const auto& upstream : upstreams_) held += upstream->held().size();
-    return held;
-}
-
 // --- Drain ---
 
 void Worker::drain(Listener::Waiting waiting, std::function<void()> done) {
@@ -128,7 +122,7 @@ void Worker::begin_drain(Listener::Waiting waiting) {
 /// Closes as many clients as are due, so that at this pace all are gone in time and none much earlier.
 void Worker::on_drain_step(net::Clock::time_point now) {
     // The last Closes are to reach the app servers before the Byes do, and what clients have left behind.
-    if ((sessions_.size() == 0 && http_.size() == 0 && ring_bytes() == 0 && held_connections() == 0) ||
+    if ((sessions_.size() == 0 && http_.size() == 0 && ring_bytes() == 0 && counters_.held_connections.value() == 0) ||
         now >= drain_ends_ + settings_.timeouts.close) {
         http_.stop([] {});
         for (const auto& upstream : upstreams_) upstream->stop();

@@ -59,7 +59,6 @@ class Worker final : private UpgradeSink {
     void run();
     void begin_drain(Listener::Waiting waiting);
     std::uint64_t ring_bytes() const;
-    std::size_t held_connections() const;
     void on_heartbeat(net::Clock::time_point now);
     void on_drain_step(net::Clock::time_point now);
 

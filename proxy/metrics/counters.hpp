@@ -112,6 +112,8 @@ class WorkerCounters {
     Gauge ring_bytes;         ///< sent to app servers and not acknowledged
     Gauge open_record_bytes;  ///< kept to open connections at another app server
     Gauge held_connections;   ///< without an app server now
+    Gauge held_messages;      ///< of those, for the next one
+    Gauge held_bytes;         ///< which these take
     Counter redelivered;      ///< messages handed on that a lost app server may have handled
     Counter links_lost;       ///< of pools that are up
     Counter links_resumed;    ///< of those, came back

@@ -172,11 +172,16 @@ void append_faults(std::vector<MetricFamily>& out, const std::vector<const Worke
     counter("trunkline_pools_ended_total", "Pools that were up and ended", &WorkerCounters::pools_ended);
     counter("trunkline_redelivered_total", "Messages handed on that a lost app server may have handled",
             &WorkerCounters::redelivered);
-    out.push_back(single("trunkline_open_record_bytes", "Requests kept to open connections at another app server",
-                         MetricType::Gauge,
-                         sum(workers, [](const WorkerCounters& worker) { return worker.open_record_bytes.value(); })));
-    out.push_back(single("trunkline_held_connections", "Connections that wait for an app server", MetricType::Gauge,
-                         sum(workers, [](const WorkerCounters& worker) { return worker.held_connections.value(); })));
+    const auto gauge = [&](const char* name, const char* help, Gauge WorkerCounters::*member) {
+        out.push_back(single(name, help, MetricType::Gauge,
+                             sum(workers, [&](const WorkerCounters& worker) { return (worker.*member).value(); })));
+    };
+    gauge("trunkline_open_record_bytes", "Requests kept to open connections at another app server",
+          &WorkerCounters::open_record_bytes);
+    gauge("trunkline_held_connections", "Connections that wait for an app server", &WorkerCounters::held_connections);
+    gauge("trunkline_held_messages", "Messages of those connections that are kept for it",
+          &WorkerCounters::held_messages);
+    gauge("trunkline_held_bytes", "Memory that those messages take", &WorkerCounters::held_bytes);
 }
 
 void append_process(std::vector<MetricFamily>& out) {

@@ -165,7 +165,7 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
 /// then without the reason, which is nowhere kept.
 void Session::tell_app_closed(Bytes reason) {
     if (held_ != nullptr) {
-        std::exchange(held_, nullptr)->leave(std::move(*departed_));
+        upstream_.held().leave(*std::exchange(held_, nullptr), std::move(*departed_));
         return departed_.reset();
     }
     if (binding_.lane == nullptr) return;

@@ -1,7 +1,9 @@
 #include "proxy/upstream/held_connections.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "proxy/log/logging.hpp"
 #include "proxy/session/session.hpp"
@@ -20,14 +22,14 @@ constexpr std::chrono::milliseconds kLook{20};
 
 /// Takes the frames of a ring that concern one held connection each.
 struct Unhandled {
-    std::unordered_map<std::uint64_t, HeldConnection*>& by_chan;
+    const std::unordered_map<std::uint64_t, std::unique_ptr<HeldConnection>>& by_chan;
     std::unordered_map<HeldConnection*, std::vector<HeldMessage>>& messages;
     std::size_t of_nobody = 0;
     bool was_written = false;
 
     HeldConnection* find(protocol::Chan chan) const {
         const auto found = by_chan.find(static_cast<std::uint64_t>(chan));
-        return found == by_chan.end() ? nullptr : found->second;
+        return found == by_chan.end() ? nullptr : found->second.get();
     }
     void on(const protocol::Data& data) {
         HeldConnection* held = find(data.chan);
@@ -46,51 +48,59 @@ struct Unhandled {
 
 HeldConnections::~HeldConnections() = default;
 
-HeldConnection& HeldConnections::add(HeldConnection&& held) {
-    held.since = loop_.now();
-    held_.push_back(std::make_unique<HeldConnection>(std::move(held)));
-    count();
-    if (!time_.is_scheduled()) loop_.schedule(time_, loop_.now() + kLook);
-    return *held_.back();
-}
-
-void HeldConnections::count() {
-    upstream_.home().counters.held_connections.add(static_cast<std::int64_t>(held_.size()) -
-                                                   static_cast<std::int64_t>(counted_));
-    counted_ = held_.size();
-}
+// --- Who waits ---
 
 HeldConnection& HeldConnections::take(Session& session, protocol::Chan chan, const LanePool& pool) {
-    HeldConnection held;
-    held.session = &session;
-    held.app_server = pool.name();
-    held.pool = &pool;
-    HeldConnection& added = add(std::move(held));
-    by_chan_[&pool].emplace(static_cast<std::uint64_t>(chan), &added);
-    return added;
+    return wait_for_pool(std::make_unique<HeldConnection>(upstream_.home().counters, session, pool.name()), chan, pool);
 }
 
 void HeldConnections::take(Departed&& departed, const LanePool& pool) {
-    HeldConnection held;
-    held.departed = std::move(departed);
-    held.app_server = pool.name();
-    held.pool = &pool;
-    HeldConnection& added = add(std::move(held));
-    by_chan_[&pool].emplace(static_cast<std::uint64_t>(added.departed.chan), &added);
+    const auto chan = departed.chan;
+    wait_for_pool(std::make_unique<HeldConnection>(upstream_.home().counters, std::move(departed), pool.name()), chan,
+                  pool);
+}
+
+HeldConnection& HeldConnections::wait_for_pool(Held held, protocol::Chan chan, const LanePool& pool) {
+    held->since = loop_.now();
+    return *by_chan_[&pool].emplace(static_cast<std::uint64_t>(chan), std::move(held)).first->second;
 }
 
 HeldConnection& HeldConnections::move(Session& session) {
-    HeldConnection held;
-    held.session = &session;
-    held.why = protocol::OpenReason::migrated;
-    HeldConnection& added = add(std::move(held));
+    auto held = std::make_unique<HeldConnection>(upstream_.home().counters, session, std::string());
+    HeldConnection& moving = *held;
+    moving.why = protocol::OpenReason::migrated;
+    moving.since = loop_.now();
+    wait_for_lane(std::move(held));
     loop_.schedule(time_, loop_.now());
-    return added;
+    return moving;
+}
+
+HeldConnections::Place HeldConnections::place_of(const HeldConnection& held) {
+    return {held.app_server, held.session != nullptr ? held.session->key() : held.departed.key};
+}
+
+void HeldConnections::wait_for_lane(Held held) {
+    const auto since = held->since;
+    queues_[place_of(*held)].emplace(since, std::move(held));
+}
+
+void HeldConnections::leave(HeldConnection& held, Departed&& departed) {
+    held.session = nullptr;
+    held.departed = std::move(departed);
+    if (!held.messages().empty()) return;
+    // Nothing is left to do for it, unless its pool is not gone: then nobody knows yet.
+    const auto queue = queues_.find(place_of(held));
+    if (queue == queues_.end()) return;
+    const auto [begin, end] = queue->second.equal_range(held.since);
+    const auto found = std::find_if(begin, end, [&](const auto& entry) { return entry.second.get() == &held; });
+    if (found != end) queue->second.erase(found);
 }
 
 std::size_t HeldConnections::on_pool_gone(LanePool& pool) {
     std::unordered_map<HeldConnection*, std::vector<HeldMessage>> messages;
-    Chans& by_chan = by_chan_[&pool];
+    Chans by_chan;
+    by_chan.swap(by_chan_[&pool]);
+    by_chan_.erase(&pool);
     Unhandled sink{by_chan, messages};
     for (unsigned i = 0; i < pool.size(); ++i) {
         pool.lane(i).linked.lane.for_each_held([&](Bytes body, bool was_written) {
@@ -98,12 +108,16 @@ std::size_t HeldConnections::on_pool_gone(LanePool& pool) {
             static_cast<void>(protocol::decode(body, sink));  // our own encoding
         });
     }
-    for (auto& [held, list] : messages) {
-        held->messages.insert(held->messages.begin(), std::make_move_iterator(list.begin()),
-                              std::make_move_iterator(list.end()));
+    for (auto& [held, list] : messages) held->put_first(std::move(list));
+    for (auto& [chan, held] : by_chan) {
+        if (held->is_killer) {
+            log_warn("connection closed: its message was handed to two app servers and both were lost",
+                     {{"upstream", upstream_.name()}});
+            give_up(*held, CloseReason::redelivered_twice);
+        } else if (held->session != nullptr || !held->messages().empty()) {
+            wait_for_lane(std::move(held));
+        }
     }
-    for (const auto& [chan, held] : by_chan) held->pool = nullptr;
-    by_chan_.erase(&pool);
     place();
     return sink.of_nobody;
 }
@@ -114,39 +128,38 @@ void HeldConnections::on_time(net::Clock::time_point) { place(); }
 
 void HeldConnections::place() {
     const auto now = loop_.now();
-    std::vector<std::unique_ptr<HeldConnection>> all;
-    all.swap(held_);  // what is closed here may call back
-    for (auto& held : all) {
-        if (held->pool != nullptr || !settle(*held, now)) held_.push_back(std::move(held));
+    auto next = net::Clock::time_point::max();
+    for (auto at = queues_.begin(); at != queues_.end();) {
+        Queue& queue = at->second;
+        while (!queue.empty()) {
+            if (const auto again = settle(*queue.begin()->second, now)) {
+                next = std::min(next, *again);
+                break;  // who is behind it waits for the same lane, and not as long
+            }
+            queue.erase(queue.begin());
+        }
+        at = queue.empty() ? queues_.erase(at) : std::next(at);
     }
-    count();
-    if (!held_.empty()) loop_.schedule(time_, now + kLook);
+    if (next != net::Clock::time_point::max()) loop_.schedule(time_, next);
 }
 
-/// Whether this one is held no longer: opened, closed, or there is nothing left to do for it.
-bool HeldConnections::settle(HeldConnection& held, net::Clock::time_point now) {
-    if (held.session == nullptr && held.messages.empty()) return true;
-    if (held.is_killer) {
-        log_warn("connection closed: its message was handed to two app servers and both were lost",
-                 {{"upstream", upstream_.name()}});
-        give_up(held, CloseReason::redelivered_twice);
-        return true;
-    }
+/// Opens or gives up this one; else says when to look again, if no app server comes up before.
+std::optional<net::Clock::time_point> HeldConnections::settle(HeldConnection& held, net::Clock::time_point now) {
     const bool has_waited = now - held.since >= policy_.hold;
     const bool any = held.app_server.empty() || (has_waited && policy_.then == config::ThenLost::reassign);
-    const auto key = held.session != nullptr ? held.session->key() : held.departed.key;
-    if (PoolLane* lane = upstream_.lane_for(key, held.app_server, any)) {
+    if (PoolLane* lane = upstream_.lane_for(place_of(held).second, held.app_server, any)) {
         reopen(held, *lane);
-        return true;
+        return std::nullopt;
     }
     // One that is there takes it as soon as its lane has room and a link.
-    if (!has_waited || upstream_.has_taker(held.app_server, any)) return false;
+    if (upstream_.has_taker(held.app_server, any)) return now + kLook;
+    if (!has_waited) return held.since + policy_.hold;
     give_up(held, CloseReason::app_server_lost);
-    return true;
+    return std::nullopt;
 }
 
 void HeldConnections::give_up(HeldConnection& held, CloseReason why) {
-    upstream_.home().counters.drops(DropReason::app_server_lost).add(held.messages.size());
+    upstream_.home().counters.drops(DropReason::app_server_lost).add(held.messages().size());
     if (held.session != nullptr) std::exchange(held.session, nullptr)->give_up(why);
 }
 
@@ -154,7 +167,7 @@ void HeldConnections::reopen(HeldConnection& held, PoolLane& lane) {
     Session* session = held.session;
     OpenRecord& record = session != nullptr ? session->record() : held.departed.record;
     const auto chan = upstream_.reopen(lane, session, held.departed, record, held.why);
-    for (const HeldMessage& message : held.messages) {
+    for (const HeldMessage& message : held.messages()) {
         if (message.payload.size() > lane.max_payload()) {  // than what the app server before took
             upstream_.home().counters.drops(DropReason::too_large).add();
             continue;
@@ -178,10 +191,9 @@ void HeldConnections::reopen(HeldConnection& held, PoolLane& lane) {
 
 void HeldConnections::stop() {
     time_.cancel();
-    for (const auto& held : std::exchange(held_, {})) {
-        give_up(*held, CloseReason::draining);
+    for (const auto& [place, queue] : std::exchange(queues_, {})) {
+        for (const auto& [since, held] : queue) give_up(*held, CloseReason::draining);
     }
-    by_chan_.clear();
 }
 
 }  // namespace trunkline::proxy

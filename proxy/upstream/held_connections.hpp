@@ -2,61 +2,29 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
-#include <vector>
+#include <utility>
 
 #include "config/settings.hpp"
 #include "net/loop.hpp"
 #include "proxy/session/close_reason.hpp"
-#include "proxy/upstream/departed.hpp"
-#include "trunkline/protocol/service/extension.hpp"
+#include "proxy/upstream/held_connection.hpp"
 
 namespace trunkline::proxy {
 
 class LanePool;
 class PoolLane;
-class Session;
 class Upstream;
-
-/// A message of a client that no app server has handled, or perhaps one that is gone.
-struct HeldMessage {
-    protocol::PayloadKind kind;
-    bool redelivered;
-    std::string payload;
-};
-
-/// A connection without an app server. Its client may stay, or have left since.
-struct HeldConnection {
-    /// What the client sends meanwhile.
-    void add(protocol::PayloadKind kind, protocol::Bytes payload) {
-        messages.push_back({kind, false, std::string(payload)});
-        since_held_bytes += payload.size() + sizeof(HeldMessage);
-    }
-    /// The client has left; what it had sent is still handled, if there is anything.
-    void leave(Departed&& as) {
-        session = nullptr;
-        departed = std::move(as);
-    }
-    /// Whether the client is not read any more.
-    bool is_full() const noexcept { return since_held_bytes >= kMaxBytes; }
-    static constexpr std::size_t kMaxBytes = 16 << 10;
-
-    Session* session = nullptr;  ///< null: the client has left, see `departed`
-    Departed departed;
-    protocol::OpenReason why = protocol::OpenReason::resumed;
-    std::string app_server;            ///< the name of the one that was lost; empty: any will do
-    const LanePool* pool = nullptr;    ///< of that one, until it is gone
-    bool is_killer = false;            ///< two app servers were lost with the same message
-    std::deque<HeldMessage> messages;  ///< in order
-    std::size_t since_held_bytes = 0;  ///< of those that came since
-    std::chrono::steady_clock::time_point since{};
-};
 
 /// What becomes of the connections of a lost app server (SPEC.md "App server lost"): kept until it is back, then given
 /// to another one, or closed. One per upstream and worker.
+///
+/// Until its pool is gone a connection is only found by its chan. Then it stands in a queue with all that wait for the
+/// same lane, so that one question answers for all of them: what this costs does not grow with how many wait.
 class HeldConnections {
   public:
     /// `policy` outlives it.
@@ -74,33 +42,36 @@ class HeldConnections {
     /// This session has left its draining app server. It is opened elsewhere when all that leave in this turn have: to
     /// look for each by itself would cost the square of their number.
     HeldConnection& move(Session& session);
+    /// The client has left; what it had said is still handled, if there is anything.
+    void leave(HeldConnection& held, Departed&& departed);
 
     /// What the app server of this pool had not handled goes on with the connections it concerns. Returns how many
     /// messages belong to none.
     std::size_t on_pool_gone(LanePool& pool);
     /// Opens those that can be opened now.
     void place();
-    /// Those without an app server are closed.
+    /// Those without an app server are closed; every pool is gone.
     void stop();
 
-    std::size_t size() const noexcept { return held_.size(); }
-
   private:
-    using Chans = std::unordered_map<std::uint64_t, HeldConnection*>;
+    using Held = std::unique_ptr<HeldConnection>;
+    using Chans = std::unordered_map<std::uint64_t, Held>;
+    using Queue = std::multimap<net::Clock::time_point, Held>;  // by when they were lost
+    using Place = std::pair<std::string, std::uint8_t>;         // the app server's name and the key: which lane it is
 
-    HeldConnection& add(HeldConnection&& held);
-    bool settle(HeldConnection& held, net::Clock::time_point now);
+    static Place place_of(const HeldConnection& held);
+    HeldConnection& wait_for_pool(Held held, protocol::Chan chan, const LanePool& pool);
+    void wait_for_lane(Held held);
+    std::optional<net::Clock::time_point> settle(HeldConnection& held, net::Clock::time_point now);
     void reopen(HeldConnection& held, PoolLane& lane);
     void give_up(HeldConnection& held, CloseReason why);
-    void count();
     void on_time(net::Clock::time_point now);
 
     Upstream& upstream_;
     net::Loop& loop_;
     const config::WhenLostSettings& policy_;
-    std::vector<std::unique_ptr<HeldConnection>> held_;
     std::unordered_map<const LanePool*, Chans> by_chan_;  // of pools that are not gone
-    std::size_t counted_ = 0;                             // in the gauge
+    std::map<Place, Queue> queues_;
     net::MemberHook<&HeldConnections::on_time> time_{*this};
 };
 

@@ -40,12 +40,13 @@ inline std::pair<net::UniqueFd, net::UniqueFd> tcp_pair() {
     return {std::move(ours), std::move(theirs)};
 }
 
-/// A proxy worker without HTTP and threads, on the test's own loop: one upstream `test` with one app server, one route
-/// `/`. A failed dial is repeated at once, a closed client is not waited for; the other times are the defaults.
+/// A proxy worker without HTTP and threads, on the test's own loop: one upstream `test` with one app server or two, one
+/// route `/`. A failed dial is repeated at once, a closed client is not waited for; the other times are the defaults.
 class ProxyWorker {
   public:
-    explicit ProxyWorker(const std::string& app_server, const proxy::ProxyIdentity& identity = {})
-        : settings_(make_settings(app_server)), upstream_(home_, identity, 0) {}
+    explicit ProxyWorker(const std::string& app_server, const proxy::ProxyIdentity& identity = {},
+                         const std::string& other_app_server = {})
+        : settings_(make_settings(app_server, other_app_server)), upstream_(home_, identity, 0) {}
     ~ProxyWorker() {
         upstream_.stop();
         loop_.run_for(std::chrono::milliseconds(0));
@@ -85,14 +86,16 @@ class ProxyWorker {
     proxy::AppServerSnapshot app_server() { return counters_.upstream_board.read().at(0).app_servers.at(0); }
 
   private:
-    static config::Settings make_settings(const std::string& app_server) {
+    static config::Settings make_settings(const std::string& app_server, const std::string& other_app_server) {
         using std::chrono::milliseconds;
         config::Settings settings;
         settings.proxy_id = "test:1";
         settings.workers = 1;
         config::UpstreamSettings upstream;
         upstream.name = "test";
-        upstream.app_servers.push_back({config::Endpoint::Kind::unix_socket, "", 0, app_server});
+        for (const auto& path : {app_server, other_app_server}) {
+            if (!path.empty()) upstream.app_servers.push_back({config::Endpoint::Kind::unix_socket, "", 0, path});
+        }
         upstream.pool_size = 2;
         settings.upstreams.push_back(upstream);
         config::RouteSettings route;
