@@ -53,8 +53,13 @@ class Journal:
 
 class Chaos(Scenario):
     def setUp(self):
+        self._journals, self._relays = {}, []
+        self.addCleanup(self._stop_relays)  # behind the processes, which say goodbye through them
         super().setUp()
-        self._journals = {}
+
+    def _stop_relays(self):
+        for relay in self._relays:
+            relay.stop()
 
     def links(self, **more):
         return {"redial_min": "10ms", "redial_max": "100ms", "connect": milliseconds(500), "keep_alive": milliseconds(100),
@@ -79,9 +84,8 @@ class Chaos(Scenario):
         return arguments
 
     def relay(self, app):
-        relay = Relay(app.address)
-        self.addCleanup(relay.stop)
-        return relay
+        self._relays.append(Relay(app.address))
+        return self._relays[-1]
 
     def fast_proxy(self, *apps, name="proxy", when_lost=None, links=None, workers=None, pool_size=5, **more):
         settings = {"links": self.links(**(links or {})), "workers": workers or self.workers, "upstreams": {"app": {

@@ -1,5 +1,6 @@
 """Links that are cut while rings are full, groups change, and all send to all; links that are slow."""
 import asyncio
+import time
 import unittest
 
 from chaos import PATIENT_APP, PATIENT_LINKS, Chaos, longer, milliseconds, scaled
@@ -10,10 +11,11 @@ LASTING = {"resume_window": "30s", "dead_after": milliseconds(2000)}
 
 
 class CutLinks(Chaos):
-    async def cut_while(self, relays, task, every):
-        """Cuts links of each relay in turn until the task is done."""
-        cuts = 0
-        while not task.done():
+    async def cut_while(self, relays, task, every, seconds):
+        """Cuts links of each relay in turn until the task is done, and for so long at the most: on a busy machine little
+        comes through meanwhile."""
+        cuts, ends = 0, time.monotonic() + scaled(seconds)
+        while not task.done() and time.monotonic() < ends:
             relays[cuts % len(relays)].cut(1 + cuts % 3)
             cuts += 1
             await asyncio.wait([task], timeout=scaled(every))
@@ -26,7 +28,7 @@ class CutLinks(Chaos):
                                 routes=[{"path": "/*", "upstream": "app", "max_message": "128KiB"}])
         count, clients = longer(100, 400), longer(4, 8)
         playing = asyncio.gather(*(self.echo_at_full_rings(proxy, count, size=100_000) for _ in range(clients)))
-        cuts = await self.cut_while([relay], asyncio.ensure_future(playing), 0.2)
+        cuts = await self.cut_while([relay], asyncio.ensure_future(playing), every=0.2, seconds=longer(10, 60))
         await playing
         self.assertGreater(cuts, 1)
         self.assertEqual(proxy.metric("trunkline_pools_ended_total"), 0)
@@ -72,10 +74,11 @@ class CutLinks(Chaos):
         relays, proxies = [self.relay(app) for _ in range(2)], []
         for i, relay in enumerate(relays):
             proxies.append(self.fast_proxy(relay, name=f"proxy-{i}", links=LASTING))
+        seconds = longer(3, 20)
         load = await self.load(profile, *(proxy.url() for proxy in proxies), clients=clients,
-                               duration=f"{round(scaled(longer(3, 20)))}s", **options)
+                               duration=f"{round(scaled(seconds))}s", **options)
         await self.until(lambda: sum(p.metric("trunkline_connections") for p in proxies) >= clients, "all are connected")
-        cuts = await self.cut_while(relays, load, 0.1)
+        cuts = await self.cut_while(relays, load, 0.1, seconds)
         self.expect_whole(await load)
         self.assertGreater(cuts, 1)
         for proxy in proxies:
