@@ -20,13 +20,22 @@ struct LaneBudget {
 /// The same of a pool, with what a sender must know of its proxy. Shared by the pool and its connections; it outlives
 /// the pool.
 struct PoolBudget {
-    PoolBudget(protocol::Epoch proxy_epoch, std::size_t max_frame_bytes, std::size_t lane_count)
-        : proxy(proxy_epoch), max_frame(max_frame_bytes), lanes(lane_count), lane(new LaneBudget[lane_count]) {}
+    PoolBudget(protocol::Epoch proxy_epoch, std::size_t max_frame_bytes, std::uint32_t lane_count,
+               std::uint32_t most_lanes)
+        : proxy(proxy_epoch), max_frame(max_frame_bytes), lane(new LaneBudget[most_lanes]), lanes_(lane_count) {}
+
+    /// By how many lanes the home lanes of what is sent are reckoned. It changes, under the mutex of `Outgoing`.
+    std::uint32_t lanes() const noexcept { return lanes_.load(std::memory_order_relaxed); }
+    /// Where a connection with this key sends.
+    std::uint32_t home_of(std::uint8_t key) const noexcept { return key % lanes(); }
 
     const protocol::Epoch proxy;
     const std::size_t max_frame;
-    const std::size_t lanes;
-    const std::unique_ptr<LaneBudget[]> lane;
+    const std::unique_ptr<LaneBudget[]> lane;  ///< all that there may ever be, so that they stay where they are
+
+  private:
+    friend class Outgoing;
+    std::atomic<std::uint32_t> lanes_;
 };
 
 }  // namespace trunkline

@@ -59,7 +59,7 @@ void Core::append_reserved(const Addressees& to, std::string_view frame, std::ve
     for (const auto& peer : peers_) {
         for (const auto& pool : peer->pools()) {
             if (!pool || !pool->is_up() || pool->has_ended() || !to.include(*pool->budget())) continue;
-            for (const auto& slot : pool->lanes()) append(*pool, *slot);
+            for (std::uint32_t i = 0; i < pool->budget()->lanes(); ++i) append(*pool, *pool->lanes()[i]);
         }
     }
 }

@@ -41,16 +41,18 @@ inline std::size_t cost_of(std::string_view bytes) noexcept { return bytes.size(
 /// is open, and by every handle.
 struct ConnectionState {
     ConnectionState(std::shared_ptr<Core> its_core, const protocol::Open& open, std::shared_ptr<PoolBudget> its_budget,
-                    std::uint32_t its_lane, std::shared_ptr<const std::string> its_proxy)
+                    std::shared_ptr<const std::string> its_proxy)
         : core(std::move(its_core)),
           request(open),
           chan(open.chan),
           asks(open.ask),
           budget(std::move(its_budget)),
-          lane(its_lane),
+          key(open.key),
           proxy_id(std::move(its_proxy)) {}
 
-    LaneBudget& lane_budget() const noexcept { return budget->lane[lane]; }
+    /// Its home lane, where it sends.
+    std::uint32_t lane() const noexcept { return budget->home_of(key); }
+    LaneBudget& lane_budget() const noexcept { return budget->lane[lane()]; }
 
     // Constant after construction.
     const std::shared_ptr<Core> core;
@@ -58,7 +60,7 @@ struct ConnectionState {
     const protocol::Chan chan;
     const bool asks;  ///< the client's upgrade waits for the answer
     const std::shared_ptr<PoolBudget> budget;
-    const std::uint32_t lane;  ///< the home lane
+    const std::uint8_t key;  ///< decides, modulo the lanes of its pool, which is its home
     const std::shared_ptr<const std::string> proxy_id;
 
     // Shared. The strings are written before their flag is, by whoever gives the Answer.

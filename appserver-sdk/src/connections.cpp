@@ -9,15 +9,14 @@
 namespace trunkline {
 
 LaneSlot* Core::slot_of(const ConnectionState& state) const {
-    return state.pool == nullptr ? nullptr : state.pool->lanes()[state.lane].get();
+    return state.pool == nullptr ? nullptr : state.pool->lanes()[state.lane()].get();
 }
 
 // --- Begin ---
 
 protocol::Result<void> Core::on_open(LaneSlot& slot, const protocol::Open& open) {
     Pool& pool = slot.pool;
-    auto state =
-        std::make_shared<ConnectionState>(shared_from_this(), open, pool.budget(), slot.index, pool.peer().id());
+    auto state = std::make_shared<ConnectionState>(shared_from_this(), open, pool.budget(), pool.peer().id());
     const Connection connection(state);
     if (!pool.connections().insert(open.chan, connection)) return protocol::errc::bad_chan;
     state->pool = &pool;
@@ -184,16 +183,40 @@ void Core::check_all_writable() {
 
 void Core::on_room(LaneSlot& slot) {
     if (!has_room(slot) || !slot.lane.is_attached()) return;
-    if (!slot.waiting.empty()) {
-        defer([this, waiting = std::exchange(slot.waiting, {})] {
-            for (const auto& state : waiting) {
-                state->waits_for_room = false;
-                unpark(state);
-                check_writable(state);
-            }
-        });
-    }
+    wake_waiting(slot);
     if (!all_writable_waiters_.empty()) defer([this] { check_all_writable(); });
+}
+
+void Core::wake_waiting(LaneSlot& slot) {
+    if (slot.waiting.empty()) return;
+    defer([this, waiting = std::exchange(slot.waiting, {})] {
+        for (const auto& state : waiting) {
+            state->waits_for_room = false;
+            unpark(state);
+            check_writable(state);
+        }
+    });
+}
+
+void Core::set_lanes(PoolBudget& pool, std::uint32_t lanes) {
+    do take_calls();
+    while (!outgoing.set_lanes(pool, lanes));
+}
+
+void Core::append_pause_later(const std::shared_ptr<ConnectionState>& state) {
+    defer([this, state] {
+        if (LaneSlot* slot = slot_of(*state)) slot->pool.append_pause(*slot, state);
+    });
+}
+
+void Core::on_resized(Pool& pool) {
+    log(LogLevel::info, describe(pool.peer()) + ": the pool of worker " + std::to_string(pool.worker()) + " has " +
+                            std::to_string(pool.budget()->lanes()) + " lanes");
+    for (const auto& slot : pool.lanes()) wake_waiting(*slot);
+    if (!all_writable_waiters_.empty()) defer([this] { check_all_writable(); });
+    defer([this, id = pool.id()] {  // what waited behind Marks
+        if (Pool* found = find_pool(id)) found->go_on();
+    });
 }
 
 void Core::on_backlog(const Connection& connection, bool on) {

@@ -16,18 +16,11 @@
 namespace trunkline {
 namespace {
 
-constexpr std::uint32_t kMaxLanes = 256;  // a key is 8 bits, so more could never be a home
 constexpr std::uint32_t kMaxWorkers = 1024;
 constexpr std::size_t kLongestLogLine = 512;
 constexpr std::chrono::milliseconds kStopPoll{5};
 constexpr std::chrono::milliseconds kDrainPoll{20};
 constexpr std::ptrdiff_t kMaxHandshakes = 1024;  // links that have not attached a lane yet
-
-std::string describe(const ProxyPeer& peer) {
-    char epoch[17];
-    std::snprintf(epoch, sizeof epoch, "%016llx", static_cast<unsigned long long>(peer.epoch()));
-    return "proxy " + *peer.id() + " (epoch " + epoch + ")";
-}
 
 /// `options` with limits that can work.
 Options workable(Options options) {
@@ -233,7 +226,7 @@ protocol::Hello Core::own_hello() const {
     hello.epoch = epoch_;
     hello.software = "trunkline-appserver/" TRUNKLINE_VERSION;
     hello.max_frame = limits().max_frame;
-    hello.features = {protocol::kFeatureResume, protocol::kFeatureMigrate};
+    hello.features = {protocol::kFeatureResume, protocol::kFeatureMigrate, protocol::kFeatureResize};
     return hello;
 }
 
@@ -278,6 +271,13 @@ std::vector<Pool*> Core::all_pools() {
     return pools;
 }
 
+Pool* Core::find_pool(const protocol::PoolId& id) {
+    for (Pool* pool : all_pools()) {
+        if (pool->id() == id) return pool;
+    }
+    return nullptr;
+}
+
 ProxyPeer& Core::peer_of(const protocol::Hello& hello) {
     for (const auto& peer : peers_) {
         if (peer->epoch() == hello.epoch && *peer->id() == hello.name) return *peer;
@@ -295,9 +295,8 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
         return refuse("it is of upstream '" + proxy.upstream + "', this app server is of '" + *upstream_ + "'");
     }
     const std::uint32_t workers = proxy.workers == 0 ? 1 : proxy.workers;
-    if (attach.lanes == 0 || attach.lanes > kMaxLanes || attach.lane >= attach.lanes || workers > kMaxWorkers ||
-        proxy.worker >= workers) {
-        return refuse("its lane or worker is out of range");
+    if (attach.lanes == 0 || attach.lanes > kMaxLanes || workers > kMaxWorkers || proxy.worker >= workers) {
+        return refuse("its lanes or worker are out of range");
     }
     if (proxy.max_frame != 0 && proxy.max_frame < protocol::kLeastMaxFrame) {
         return refuse("it takes frames of less than " + std::to_string(protocol::kLeastMaxFrame) + " bytes");
@@ -309,15 +308,13 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
         if (ended.id == attach.pool) return {protocol::AttachStatus::unknown_pool, nullptr};
     }
 
-    Pool* pool = nullptr;
-    for (Pool* known : all_pools()) {
-        if (known->id() == attach.pool) pool = known;
-    }
+    Pool* pool = find_pool(attach.pool);
     if (pool != nullptr && !pool->holds_lease(net::Clock::now()))
         return {protocol::AttachStatus::unknown_pool, nullptr};
     look_for_older_epochs(proxy);
     if (pool == nullptr) {
         if (attach.attempt != 0) return {protocol::AttachStatus::unknown_pool, nullptr};
+        if (attach.lane >= attach.lanes) return refuse("its lane is out of range");
         if (is_leaving_) return {protocol::AttachStatus::refused, nullptr};
         for (const auto& peer : peers_) {
             if (peer->epoch() != proxy.epoch || *peer->id() != proxy.name) continue;
@@ -334,14 +331,15 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
         upstream_ = proxy.upstream;
         resume_window_ = app_window_of(proxy) * 6 / 5;
     } else if (pool->peer().epoch() != proxy.epoch || *pool->peer().id() != proxy.name ||
-               pool->worker() != proxy.worker || pool->lanes().size() != attach.lanes) {
+               pool->worker() != proxy.worker) {
         return refuse("the pool belongs to another worker");
     }
-    LaneSlot& slot = *pool->lanes()[attach.lane];
-    if (slot.attempt && attach.attempt <= *slot.attempt) return refuse("the lane had a newer attempt");
-    slot.attempt = attach.attempt;
-    if (IncomingLink* older = std::exchange(slot.link, &link)) older->close();  // the proxy reads it no more
-    return {protocol::AttachStatus::ok, &slot};
+    LaneSlot* slot = pool->slot_for(attach);
+    if (slot == nullptr) return {protocol::AttachStatus::refused, nullptr};  // it has fallen away, and the proxy asks
+    if (slot->attempt && attach.attempt <= *slot->attempt) return refuse("the lane had a newer attempt");
+    slot->attempt = attach.attempt;
+    if (IncomingLink* older = std::exchange(slot->link, &link)) older->close();  // the proxy reads it no more
+    return {protocol::AttachStatus::ok, slot};
 }
 
 /// Whoever has the id of a proxy and another epoch may be that proxy restarted: then what the older one held is to end
@@ -353,9 +351,7 @@ void Core::look_for_older_epochs(const protocol::Hello& proxy) {
         if (*older->peer().id() != proxy.name || older->peer().epoch() == proxy.epoch) continue;
         older->probe();
         post_after(limits().probe_timeout, [this, asked, id = older->id(), newer = proxy.epoch] {
-            for (Pool* pool : all_pools()) {
-                if (pool->id() == id) return hear_probe(*pool, asked, newer);
-            }
+            if (Pool* pool = find_pool(id)) hear_probe(*pool, asked, newer);
         });
     }
 }

@@ -93,9 +93,14 @@ class Core : public std::enable_shared_from_this<Core> {
     void on_backlog(const Connection& connection, bool on);
     void on_request_answered(LaneSlot& slot, std::int32_t id, AckStatus status);
     static Connection handle(std::shared_ptr<ConnectionState> state) noexcept { return Connection(std::move(state)); }
-    static std::uint32_t lane_of(const Connection& connection) noexcept { return connection.state_->lane; }
+    static std::uint8_t key_of(const Connection& connection) noexcept { return connection.state_->key; }
     /// Room came back on a lane.
     void on_room(LaneSlot& slot);
+    /// What other threads were promised room for is appended, and from here on home lanes are reckoned by this number.
+    void set_lanes(PoolBudget& pool, std::uint32_t lanes);
+    /// Connections have other home lanes: who waited on one looks again.
+    void on_resized(Pool& pool);
+    void append_pause_later(const std::shared_ptr<ConnectionState>& state);
     /// A lane has become full.
     void watch_stall();
     /// A lane has lost its link.
@@ -144,6 +149,7 @@ class Core : public std::enable_shared_from_this<Core> {
     void publish_proxies();
     ProxyPeer& peer_of(const protocol::Hello& hello);
     std::vector<Pool*> all_pools();
+    Pool* find_pool(const protocol::PoolId& id);
 
     void take_calls();
     void execute(Call& call, std::string_view frame);
@@ -154,6 +160,7 @@ class Core : public std::enable_shared_from_this<Core> {
     void apply_wait(const std::shared_ptr<ConnectionState>& state, WritableCallback&& waiter);
     void apply_accept(const std::shared_ptr<ConnectionState>& state, std::string_view frame);
     void apply_close(const std::shared_ptr<ConnectionState>& state, std::string_view frame, Disconnect&& disconnect);
+    void wake_waiting(LaneSlot& slot);
     void apply_pause(const std::shared_ptr<ConnectionState>& state);
     std::error_code end_by_app(const std::shared_ptr<ConnectionState>& state, std::uint16_t wire_code,
                                Disconnect disconnect);

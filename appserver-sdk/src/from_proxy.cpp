@@ -33,6 +33,7 @@ protocol::Result<Handled> FromProxy::on_sequenced(Bytes body) {
     if (!pool_.holds_lease(net::Clock::now())) return Handled::done;
     // What this frame's callback sends to a group is to reach the clients of all workers of its proxy.
     if (!pool_.peer().has_begun) return Handled::later;
+    if (pool_.barrier().holds_back(slot_.index)) return Handled::later;
     // What this frame causes may have to be sent on this lane: without room it waits, and all behind it.
     if (!has_room(slot_.budget, core_.limits())) return Handled::later;
     TRUNKLINE_CHECK(protocol::decode(body, *this));
@@ -50,16 +51,14 @@ protocol::Result<const Connection*> FromProxy::find(protocol::Chan chan) const {
         if (static_cast<std::uint64_t>(chan) > slot_.highest_opened) return protocol::errc::bad_chan;
         return nullptr;  // late: it ended here while this was under way
     }
-    if (core_.lane_of(*found) != slot_.index) return protocol::errc::bad_chan;
+    if (!is_home_of(core_.key_of(*found))) return protocol::errc::bad_chan;
     return found;
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Open& message) {
     const auto chan = static_cast<std::uint64_t>(message.chan);
     if (!pool_.is_up()) return protocol::errc::unexpected_frame;
-    if (chan <= slot_.highest_opened || message.key % pool_.lanes().size() != slot_.index) {
-        return protocol::errc::bad_chan;
-    }
+    if (chan <= slot_.highest_opened || !is_home_of(message.key)) return protocol::errc::bad_chan;
     if (message.why != protocol::OpenReason::fresh && !core_.is_ready()) {
         // It goes on in the midst of something: what it says now may be for clients of proxies that are not linked yet.
         handled_ = Handled::later;
@@ -99,6 +98,8 @@ protocol::Result<void> FromProxy::on(const protocol::Drain& message) {
     if (message.mode == 1) pool_.on_drain_answered(slot_);
     return boost::outcome_v2::success();
 }
+
+protocol::Result<void> FromProxy::on(const protocol::Mark& message) { return pool_.on_mark(slot_, message); }
 
 protocol::Result<void> FromProxy::on(const protocol::Backlog& message) {
     TRUNKLINE_TRY(auto found, find(message.chan));

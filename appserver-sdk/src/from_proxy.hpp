@@ -21,6 +21,7 @@ class FromProxy {
     protocol::Result<void> on(const protocol::Close& message);
     protocol::Result<void> on(const protocol::Detach& message);
     protocol::Result<void> on(const protocol::Drain& message);
+    protocol::Result<void> on(const protocol::Mark& message);
     protocol::Result<void> on(const protocol::Backlog& message);
     protocol::Result<void> on(const protocol::RequestAck& message);
     protocol::Result<void> on(const protocol::Bye& message);
@@ -28,12 +29,12 @@ class FromProxy {
     protocol::Result<void> on(const protocol::Accept&) { return protocol::errc::unexpected_frame; }
     protocol::Result<void> on(const protocol::Detached&) { return protocol::errc::unexpected_frame; }
     protocol::Result<void> on(const protocol::Pause&) { return protocol::errc::unexpected_frame; }
-    protocol::Result<void> on(const protocol::Mark&) { return protocol::errc::unexpected_frame; }
     /// Everything else is for newer versions, or for other kinds of peers.
     template <class Other>
     void on(const Other&) {}
 
   private:
+    bool is_home_of(std::uint8_t key) const noexcept { return key % pool_.barrier().lanes() == slot_.index; }
     /// The connection of that chan on this lane; null if it has ended already.
     protocol::Result<const Connection*> find(protocol::Chan chan) const;
 

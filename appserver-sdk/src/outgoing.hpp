@@ -88,6 +88,9 @@ class Outgoing {
     /// The loop: fan-outs reach this pool from now on. False, and nothing is done, if calls wait that did not reserve
     /// room there: take them first.
     bool add_pool(const std::shared_ptr<PoolBudget>& pool);
+    /// The loop: home lanes are reckoned by so many lanes from now on. False, and nothing is done, if calls wait that
+    /// reserved room by the old number: take them first.
+    bool set_lanes(PoolBudget& pool, std::uint32_t lanes);
     void remove_pool(const std::shared_ptr<PoolBudget>& pool);
     /// The loop only: the pools that fan-outs reach.
     const std::vector<std::shared_ptr<PoolBudget>>& pools() const noexcept { return pools_; }
@@ -173,7 +176,7 @@ std::error_code reserve(const Addressees& to, const std::vector<std::shared_ptr<
     if (to.connection) {
         const ConnectionState& state = *to.connection;
         if (const auto error = sendable(state)) return error;
-        if (const auto error = fits(*state.budget, state.lane)) return error;
+        if (const auto error = fits(*state.budget, state.lane())) return error;
         take(state.lane_budget());
         return {};
     }
@@ -181,14 +184,14 @@ std::error_code reserve(const Addressees& to, const std::vector<std::shared_ptr<
     for (const auto& pool : pools) {
         if (!to.include(*pool)) continue;
         any = true;
-        for (std::size_t i = 0; i < pool->lanes; ++i) {
+        for (std::size_t i = 0; i < pool->lanes(); ++i) {
             if (const auto error = fits(*pool, i)) return error;
         }
     }
     if (!any) return to.proxy_epoch_low ? errc::unknown_connection : errc::not_connected;
     for (const auto& pool : pools) {
         if (!to.include(*pool)) continue;
-        for (std::size_t i = 0; i < pool->lanes; ++i) take(pool->lane[i]);
+        for (std::size_t i = 0; i < pool->lanes(); ++i) take(pool->lane[i]);
     }
     return {};
 }

@@ -23,6 +23,12 @@ bool speak(const char* feature, const protocol::Hello& ours, const protocol::Hel
     return std::find(spoken.begin(), spoken.end(), feature) != spoken.end();
 }
 
+protocol::LaneSettings lane_settings(const Core& core, const protocol::Hello& proxy) {
+    auto settings = core.lane_settings();
+    settings.keep_alive = std::min(settings.keep_alive, app_window_of(proxy) / 4);  // else idleness would end the lease
+    return settings;
+}
+
 }  // namespace
 
 std::chrono::milliseconds app_window_of(const protocol::Hello& proxy) {
@@ -34,16 +40,20 @@ Pool::Pool(Core& core, ProxyPeer& peer, const protocol::Hello& proxy, const prot
       peer_(peer),
       id_(attach.pool),
       worker_(proxy.worker),
-      budget_(std::make_shared<PoolBudget>(peer.epoch(), max_frame_of(proxy), attach.lanes)),
       resumes_(speak(protocol::kFeatureResume, core.own_hello(), proxy)),
       migrates_(speak(protocol::kFeatureMigrate, core.own_hello(), proxy)),
+      resizes_(resumes_ && speak(protocol::kFeatureResize, core.own_hello(), proxy)),
+      budget_(std::make_shared<PoolBudget>(peer.epoch(), max_frame_of(proxy), attach.lanes,
+                                           resizes_ ? kMaxLanes : attach.lanes)),
+      lane_settings_(lane_settings(core, proxy)),
+      barrier_(attach.lanes),
       lease_(attach.lanes, app_window_of(proxy), core.limits().proxy_gone_after) {
-    auto settings = core.lane_settings();
-    settings.keep_alive = std::min(settings.keep_alive, app_window_of(proxy) / 4);  // else idleness would end the lease
-    lanes_.reserve(attach.lanes);
-    for (std::uint32_t i = 0; i < attach.lanes; ++i) {
-        lanes_.push_back(std::make_unique<LaneSlot>(*this, i, budget_->lane[i], settings));
-    }
+    while (lanes_.size() < attach.lanes) add_lane();
+}
+
+void Pool::add_lane() {
+    const auto index = static_cast<std::uint32_t>(lanes_.size());
+    lanes_.push_back(std::make_unique<LaneSlot>(*this, index, budget_->lane[index], lane_settings_));
 }
 
 std::size_t Pool::attached() const noexcept {
@@ -65,11 +75,12 @@ void Pool::announce_drain() {
     if (!migrates_) return;  // its clients stay until the time is over
     protocol::Buffer frame;
     protocol::append(frame, protocol::Drain{0});
-    for (const auto& slot : lanes_) append_control(*slot, frame);
+    for (std::uint32_t i = 0; i < budget_->lanes(); ++i) append_control(*lanes_[i], frame);
 }
 
 bool Pool::has_answered_drain() const noexcept {
-    return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& slot) { return slot->has_answered_drain; });
+    return std::all_of(lanes_.begin(), lanes_.begin() + barrier_.lanes(),
+                       [](const auto& slot) { return slot->has_answered_drain; });
 }
 
 // --- Links come and go ---
@@ -105,7 +116,10 @@ void Pool::on_lost(LaneSlot& slot, const boost::system::error_code& why) {
 
 void Pool::renew_lease() {
     auto answered = net::Clock::time_point::max();
-    for (const auto& slot : lanes_) answered = std::min(answered, slot->lane.answered());
+    for (const auto& slot : lanes_) {
+        const bool was_attached = slot->lane.answered() != net::Clock::time_point{};
+        if (was_attached && !slot->has_fallen) answered = std::min(answered, slot->lane.answered());
+    }
     lease_.renew(answered);
 }
 
@@ -154,6 +168,7 @@ void Pool::on_chunk(LaneSlot& slot, std::string_view chunk) {
     }
     if (is_up_) renew_lease();
     on_progress(slot);
+    if (!has_ended_) fall_away(slot);
 }
 
 void Pool::on_progress(LaneSlot& slot) {
@@ -180,6 +195,7 @@ void Pool::go_on(LaneSlot& slot) {
                    "lane " + std::to_string(slot.index) + ", a frame that had waited: " + taken.error().message());
     }
     if (slot.link != nullptr) slot.link->touch();
+    fall_away(slot);
 }
 
 void Pool::go_on() {

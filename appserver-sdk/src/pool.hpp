@@ -15,6 +15,7 @@
 #include "net/clock.hpp"
 #include "net/turn.hpp"
 #include "trunkline/protocol/lane/lane.hpp"
+#include "trunkline/protocol/lane/mark_barrier.hpp"
 #include "trunkline/protocol/service/extension.hpp"
 #include "trunkline/protocol/service/handshake.hpp"
 
@@ -24,6 +25,9 @@ class Core;
 class IncomingLink;
 class Pool;
 class ProxyPeer;
+
+/// Of a pool. A key is 8 bits, so more could never be a home.
+inline constexpr std::uint32_t kMaxLanes = 256;
 
 /// How long callbacks may be called for a pool whose proxy does not answer.
 std::chrono::milliseconds app_window_of(const protocol::Hello& proxy);
@@ -42,6 +46,7 @@ struct LaneSlot {
     std::uint64_t released = 0;                                 ///< peer_handled() as last taken off the budget
     std::uint64_t highest_opened = 0;                           ///< chan
     bool has_answered_drain = false;                            ///< the proxy has said all it will
+    bool has_fallen = false;                                    ///< away, when the pool became smaller
     std::optional<net::Clock::time_point> full_since;           ///< or the last acknowledgement while full
     std::deque<std::string> owed;                               ///< control frames beyond the reserve, in order
     std::vector<std::shared_ptr<ConnectionState>> owed_pauses;  ///< whose Pause waits behind those, each once
@@ -59,6 +64,7 @@ class Pool final : public net::TurnHook {
     const protocol::PoolId& id() const noexcept { return id_; }
     std::uint32_t worker() const noexcept { return worker_; }
     ProxyPeer& peer() const noexcept { return peer_; }
+    /// All that there are, also those that are not home to anybody yet, or not any more.
     std::vector<std::unique_ptr<LaneSlot>>& lanes() noexcept { return lanes_; }
     const std::shared_ptr<PoolBudget>& budget() const noexcept { return budget_; }
     ConnectionTable& connections() noexcept { return connections_; }
@@ -105,8 +111,20 @@ class Pool final : public net::TurnHook {
     /// Whether everything that was sent has been handled by the proxy.
     bool is_flushed() const noexcept;
 
+    // --- Resize (pool_resize.cpp) ---
+
+    /// The lane that the proxy asks to attach, a new one if it makes the pool larger; null if there is no such lane.
+    LaneSlot* slot_for(const protocol::Attach& attach);
+    /// By how many lanes home lanes are reckoned in what comes, and which lanes wait.
+    const protocol::MarkBarrier& barrier() const noexcept { return barrier_; }
+    /// The proxy's Mark has come on a lane. With the last, all is as it says, here too.
+    protocol::Result<void> on_mark(LaneSlot& slot, const protocol::Mark& mark);
+
   private:
     void on_turn_end() override {}
+    void add_lane();
+    void switch_lanes(const protocol::Mark& mark);
+    void fall_away(LaneSlot& slot);
     void on_progress(LaneSlot& slot);
     void renew_lease();
     bool append_if_reserve(LaneSlot& slot, std::string_view frame);
@@ -116,11 +134,14 @@ class Pool final : public net::TurnHook {
     ProxyPeer& peer_;
     const protocol::PoolId id_;
     const std::uint32_t worker_;
-    const std::shared_ptr<PoolBudget> budget_;
-    std::vector<std::unique_ptr<LaneSlot>> lanes_;
-    ConnectionTable connections_;
     const bool resumes_;   // both sides announced it
     const bool migrates_;  // likewise
+    const bool resizes_;   // likewise
+    const std::shared_ptr<PoolBudget> budget_;
+    const protocol::LaneSettings lane_settings_;
+    std::vector<std::unique_ptr<LaneSlot>> lanes_;
+    protocol::MarkBarrier barrier_;
+    ConnectionTable connections_;
     PoolLease lease_;
     bool is_up_ = false;
     bool has_ended_ = false;

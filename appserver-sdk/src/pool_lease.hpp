@@ -15,18 +15,25 @@ class PoolLease {
     using milliseconds = std::chrono::milliseconds;
 
     PoolLease(std::size_t lanes, milliseconds app_window, milliseconds gone_after)
-        : app_window_(app_window), gone_after_(gone_after), lanes_(lanes) {}
+        : app_window_(app_window), gone_after_(gone_after), lanes_(lanes, LaneState{true}) {}
 
     /// `answered`: when the newest stamp was sent that the proxy has answered, on the lane where that is longest ago.
     void renew(TimePoint answered) noexcept { ends_ = answered + app_window_; }
     /// Whether no callback may be called any more.
     bool is_over(TimePoint now) const noexcept { return now > ends_; }
 
-    void on_attached(std::size_t lane) { lanes_[lane] = {}; }
-    void on_lost(std::size_t lane, bool by_peer, TimePoint now) { lanes_[lane] = {now, by_peer}; }
+    /// A lane has a link; for a new one it begins with that to count.
+    void on_attached(std::size_t lane) {
+        if (lane >= lanes_.size()) lanes_.resize(lane + 1);
+        lanes_[lane] = {true};
+    }
+    void on_lost(std::size_t lane, bool by_peer, TimePoint now) { lanes_[lane] = {true, now, by_peer}; }
+    /// A lane is no part of the pool any more.
+    void on_fallen(std::size_t lane) { lanes_[lane] = {}; }
     /// Whether the proxy closed all links so long ago that it is gone.
     bool is_abandoned(TimePoint now) const noexcept {
         for (const auto& lane : lanes_) {
+            if (!lane.counts) continue;
             if (!lane.lost || !lane.by_peer || now - *lane.lost < gone_after_) return false;
         }
         return true;
@@ -40,7 +47,8 @@ class PoolLease {
 
   private:
     struct LaneState {
-        std::optional<TimePoint> lost;
+        bool counts = false;
+        std::optional<TimePoint> lost{};
         bool by_peer = false;
     };
 

@@ -20,4 +20,10 @@ ProxyInfo ProxyPeer::info() const {
     return {*id_, static_cast<std::uint64_t>(epoch_), software_, pools_.size(), lanes, are_all_up()};
 }
 
+std::string describe(const ProxyPeer& peer) {
+    char epoch[17];
+    std::snprintf(epoch, sizeof epoch, "%016llx", static_cast<unsigned long long>(peer.epoch()));
+    return "proxy " + *peer.id() + " (epoch " + epoch + ")";
+}
+
 }  // namespace trunkline

@@ -45,4 +45,7 @@ class ProxyPeer {
     std::vector<std::unique_ptr<Pool>> pools_;
 };
 
+/// For the log.
+std::string describe(const ProxyPeer& peer);
+
 }  // namespace trunkline

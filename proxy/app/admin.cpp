@@ -12,7 +12,9 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include <charconv>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -54,10 +56,43 @@ Response refusal(http::status status, std::string text) {
     return response(status, "text/plain; charset=utf-8", std::move(text) + "\n");
 }
 
-Response answer(const Request& request, AdminSource& source) {
+/// The number of the only parameter, `pool_size`; nothing for anything else.
+std::optional<unsigned> pool_size_of(std::string_view query) {
+    constexpr std::string_view kName = "?pool_size=";
+    constexpr unsigned kMost = 256;  // as in the configuration
+    if (query.substr(0, kName.size()) != kName) return std::nullopt;
+    query.remove_prefix(kName.size());
+    unsigned number = 0;
+    const auto [end, ec] = std::from_chars(query.data(), query.data() + query.size(), number);
+    if (ec != std::errc() || end != query.data() + query.size() || number < 1 || number > kMost) return std::nullopt;
+    return number;
+}
+
+/// `PUT /upstreams/NAME?pool_size=N`. Not POST, which any page that a browser shows may send.
+Response change(std::string_view target, AdminSource& source) {
+    constexpr std::string_view kUpstreams = "/upstreams/";
+    if (target.substr(0, kUpstreams.size()) != kUpstreams) {
+        return refusal(http::status::not_found, "not found; what can be put is /upstreams/NAME?pool_size=N");
+    }
+    target.remove_prefix(kUpstreams.size());
+    const auto name = target.substr(0, target.find('?'));
+    const auto pool_size = pool_size_of(target.substr(name.size()));
+    if (!pool_size) return refusal(http::status::bad_request, "expected ?pool_size=N with N from 1 to 256");
+    if (!source.resize(name, *pool_size)) {
+        return refusal(http::status::not_found, "no upstream is called '" + std::string(name) + "'");
+    }
+    return response(http::status::accepted, "text/plain; charset=utf-8", "the pools are being resized\n");
+}
+
+Response answer(const Request& request, bool is_local, AdminSource& source) {
+    if (request.method() == http::verb::put) {
+        // Others may be let in to look, a load balancer's probe for one.
+        if (!is_local) return refusal(http::status::forbidden, "only from the machine itself");
+        return change({request.target().data(), request.target().size()}, source);
+    }
     if (request.method() != http::verb::get && request.method() != http::verb::head) {
-        auto result = refusal(http::status::method_not_allowed, "GET and HEAD only");
-        result.set(http::field::allow, "GET, HEAD");
+        auto result = refusal(http::status::method_not_allowed, "GET, HEAD and PUT only");
+        result.set(http::field::allow, "GET, HEAD, PUT");
         return result;
     }
     const auto status = [](bool ok) { return ok ? http::status::ok : http::status::service_unavailable; };
@@ -166,10 +201,11 @@ class Admin::Server {
         http::request_parser<http::empty_body> parser;
         parser.header_limit(kMaxHeadBytes);
         error_code ec;
+        const bool is_local = stream.socket().remote_endpoint(ec).address().is_loopback();
         co_await http::async_read_header(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
         Response result;
         if (!ec) {
-            result = answer(parser.get(), source_);
+            result = answer(parser.get(), is_local, source_);
         } else if (is_head_too_large(ec)) {
             result = refusal(http::status::request_header_fields_too_large, "request head too large");
         } else if (ec.category() == make_error_code(http::error::bad_target).category() &&

@@ -10,9 +10,10 @@
 
 namespace trunkline::proxy {
 
-/// The admin listener: `/healthz`, `/readyz` and `/metrics` over plain HTTP, GET and HEAD, one request per connection.
-/// It has a thread and an io_context of its own, so that it answers when no worker does. It listens from construction
-/// to destruction.
+/// The admin listener: `/healthz`, `/readyz` and `/metrics` over plain HTTP, GET and HEAD, one request per connection;
+/// `PUT /upstreams/NAME?pool_size=N`, from the machine itself, resizes the pools of an upstream while it runs. It has a
+/// thread and an io_context of its own, so that it answers when no worker does. It listens from construction to
+/// destruction.
 class Admin {
   public:
     /// `deadline` is for a whole connection, from accept to the last byte of the answer; then it is cut. `source`

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace trunkline::proxy {
 
@@ -21,6 +22,8 @@ class AdminSource {
     virtual Answer readiness() = 0;
     /// `/metrics`: Prometheus' text format 0.0.4.
     virtual std::string metrics() = 0;
+    /// `PUT /upstreams/NAME?pool_size=N`: false if there is no upstream of that name.
+    virtual bool resize(std::string_view upstream, unsigned pool_size) = 0;
 };
 
 }  // namespace trunkline::proxy

@@ -65,6 +65,7 @@ Application::Application(config::Settings settings, Start start)
     for (; identity.worker < settings_.workers; ++identity.worker) {
         workers_.push_back(std::make_unique<Worker>(shares, identity, *counters_[identity.worker]));
     }
+    status_->set_resize([this](std::string_view upstream, unsigned pool_size) { return resize(upstream, pool_size); });
     drain_.emplace(main_, settings_, *status_, workers_, [this] { main_.stop(); });
     if (start == Start::take_over) find_the_old(settings_.takeover_socket.string());
     if (!old_) listen_fresh();
@@ -96,6 +97,7 @@ void Application::run() {
         flush_log();
         std::_Exit(0);
     }
+    admin_.reset();  // it knows the workers
     workers_.clear();
 }
 
@@ -105,6 +107,17 @@ void Application::stop(int signal) {
     old_.reset();
     if (hand_over_) hand_over_->stop();
     drain_->begin();
+}
+
+/// On the admin's thread.
+bool Application::resize(std::string_view upstream, unsigned pool_size) {
+    const auto& upstreams = settings_.upstreams;
+    const auto found =
+        std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& u) { return u.name == upstream; });
+    if (found == upstreams.end()) return false;
+    log_info("told to resize pools", {{"upstream", upstream}, {"pool_size", pool_size}});
+    for (const auto& worker : workers_) worker->resize(static_cast<std::size_t>(found - upstreams.begin()), pool_size);
+    return true;
 }
 
 // --- What it listens on ---

@@ -38,6 +38,7 @@ class Application {
     void listen_fresh();
     ListenSockets listen(ListenSockets inherited);
     void stop(int signal);
+    bool resize(std::string_view upstream, unsigned pool_size);
 
     const config::Settings settings_;
     const UpgradeRules rules_;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/app/admin_source.hpp"
@@ -14,7 +16,7 @@
 
 namespace trunkline::proxy {
 
-/// The admin's source in the daemon: reads what the workers leave in their counters and asks them nothing, so that a
+/// The admin's source in the daemon: reads what the workers leave in their counters and waits for none, so that a
 /// worker that hangs can still be reported.
 class ProxyStatus final : public AdminSource {
   public:
@@ -33,14 +35,22 @@ class ProxyStatus final : public AdminSource {
     /// Connections that are open and were not asked to come back yet. Any thread.
     std::int64_t connections() const;
 
+    /// Who resizes the pools of an upstream; false if there is none of that name. Before the admin listens.
+    using Resize = std::function<bool(std::string_view upstream, unsigned pool_size)>;
+    void set_resize(Resize resize) { resize_ = std::move(resize); }
+
     Answer health() override;
     Answer readiness() override;
     std::string metrics() override;
+    bool resize(std::string_view upstream, unsigned pool_size) override {
+        return resize_ && resize_(upstream, pool_size);
+    }
 
   private:
     const std::vector<const WorkerCounters*> workers_;
     const std::function<Clock::time_point()> now_;
     const Exposition exposition_;
+    Resize resize_;
     Readiness readiness_;                   // changed on the admin's thread
     std::atomic<bool> is_draining_{false};  // shared
 };

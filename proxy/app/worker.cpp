@@ -74,6 +74,10 @@ void Worker::run() {
     }
 }
 
+void Worker::resize(std::size_t upstream, unsigned pool_size) {
+    loop_.post([this, upstream, pool_size] { upstreams_[upstream]->resize(pool_size); });
+}
+
 void Worker::on_upgrade(Upgraded client) {
     if (refuses_) return refuse(std::move(client), RefuseReason::draining, "this proxy is being stopped");
     const std::size_t route = client.request.route;

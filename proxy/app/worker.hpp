@@ -41,6 +41,9 @@ class Worker final : private UpgradeSink {
     /// Begins to dial and to serve, on a thread of its own.
     void start();
 
+    /// Other pools to the app servers of this upstream from now on. Any thread.
+    void resize(std::size_t upstream, unsigned pool_size);
+
     /// Stops accepting at once and closes the clients, evenly over `settings.drain_timeout`; then says Bye to the app
     /// servers, ends the thread and calls `done` on it. Where the clients that wait are left to another process, those
     /// that have come and not yet asked for anything are still let in. Any thread, once.

@@ -24,6 +24,9 @@ class Member {
     Member& operator=(const Member&) = delete;
     ~Member() { assert(!is_in_directory()); }
 
+    /// For one that has its lane before it enters the directory.
+    void set_key(std::uint8_t key) noexcept { key_ = key; }
+
   private:
     friend class Directory;
 

@@ -87,6 +87,7 @@ void Session::start(Upgraded client, const Opened& opened) {
     stream_ = net::ByteStream(client.fd.release());
     ticket_ = std::move(client.ticket);
     binding_ = opened.binding;
+    set_key(opened.key);
 
     heard_ = last_message_ = since_ = progress_ = home_.loop.now();
     leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, opened.id);
@@ -323,6 +324,15 @@ void Session::wait_for_lane() {
     if (waits_for_lane_) return;
     waits_for_lane_ = true;
     binding_.lane->wait(*this);
+}
+
+void Session::on_resized(PoolLane& home) {
+    binding_.lane = &home;
+    share_before_ = share_behind_ = 0;  // of another lane
+    share_mark_ = 0;
+    awaits_ack_ = false;
+    go_on(PauseReason::share);
+    if (waits_for_lane_) on_lane_room();
 }
 
 void Session::on_lane_room() {

@@ -103,9 +103,10 @@ class Session final : public net::PollHandler, public net::TurnHook, public Memb
     void on_lane_room();
     /// The app server has handled more of this lane.
     void on_acknowledged();
+    /// Its pool was resized: this is its home lane from now on. No lane has it on a waiting list.
+    void on_resized(PoolLane& home);
 
     bool has_ended() const noexcept { return state_ == State::closing || state_ == State::closed; }
-    bool is_on(const PoolLane& lane) const noexcept { return binding_.lane == &lane; }
     const config::RouteSettings& route() const noexcept { return route_; }
 
   private:

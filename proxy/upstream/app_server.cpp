@@ -44,6 +44,15 @@ void AppServer::stop() {
     }
 }
 
+void AppServer::resize(unsigned lanes, unsigned of_all_workers) {
+    settings_.lanes = lanes;
+    settings_.hello.pool_size = of_all_workers;
+    if (pool_ && !pool_->resize(lanes)) {
+        log_info("the app server cannot resize its pool: its next one has the new size",
+                 {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}, {"lanes", lanes}});
+    }
+}
+
 void AppServer::end_pool(const char* why, CloseReason reason) {
     pool_->end(protocol::ByeCode::stopping, why, reason, LanePool::Clients::close);
     count_unhandled(*pool_);
@@ -114,6 +123,13 @@ void AppServer::on_link_resumed(LanePool& pool) {
     upstream_.on_app_server_changed();
 }
 
+void AppServer::on_pool_resized(LanePool& pool) {
+    log_info(
+        "pool resized",
+        {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}, {"lanes", pool.lanes_out()}});
+    upstream_.on_app_server_changed();
+}
+
 void AppServer::on_pool_superseded(LanePool& pool) {
     if (&pool != pool_.get()) return;
     log_warn("another life of the app server answers, its links of before are silent",
@@ -125,8 +141,8 @@ void AppServer::on_pool_superseded(LanePool& pool) {
 }
 
 void AppServer::on_pool_ended(LanePool& pool, const PoolEnd& end) {
-    for (unsigned i = 0; end.are_held && i < pool.size(); ++i) {
-        for (auto& departed : pool.lane(i).take_departed()) upstream_.held().take(std::move(departed), pool);
+    if (end.are_held) {
+        for (auto& departed : pool.take_departed()) upstream_.held().take(std::move(departed), pool);
     }
     if (&pool != pool_.get()) return;  // an older one, whose time is over
     const bool was_up = state_ == AppServerState::linked;
@@ -170,14 +186,19 @@ std::uint64_t AppServer::ring_bytes() const noexcept {
     return bytes;
 }
 
-protocol::Result<void> AppServer::on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) {
-    FromApp from_app(upstream_, lane, index);
+protocol::Result<void> AppServer::on_chunk(PoolLane& lane, protocol::Bytes chunk) {
+    FromApp from_app(upstream_, lane);
     return lane.linked.lane.receive(chunk, loop_.now(), from_app);
+}
+
+protocol::Result<void> AppServer::on_go_on(PoolLane& lane) {
+    FromApp from_app(upstream_, lane);
+    return lane.linked.lane.resume(loop_.now(), from_app);
 }
 
 PoolLane* AppServer::next_lane() {
     if (!has_pool_up()) return nullptr;
-    for (unsigned tried = 0; tried < pool_->size(); ++tried, ++next_key_) {
+    for (unsigned tried = 0; tried < pool_->lanes_out(); ++tried, ++next_key_) {
         if (PoolLane* lane = home_lane(next_key_)) return lane;
     }
     return nullptr;
@@ -185,13 +206,13 @@ PoolLane* AppServer::next_lane() {
 
 PoolLane* AppServer::home_lane(std::uint8_t key) {
     if (!takes_connections()) return nullptr;
-    PoolLane& lane = pool_->lane(key % pool_->size());
+    PoolLane& lane = pool_->home_of(key);
     return lane.linked.lane.is_attached() && !lane.is_blocked() ? &lane : nullptr;
 }
 
 AppServer::Place AppServer::take_place() {
     const std::uint8_t key = next_key_++;
-    return {&pool_->lane(key % pool_->size()), key};
+    return {&pool_->home_of(key), key};
 }
 
 AppServerSnapshot AppServer::snapshot() const {

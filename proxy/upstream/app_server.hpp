@@ -31,6 +31,9 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     bool takes_connections() const noexcept { return has_pool_up() && !pool_->is_draining(); }
     /// Ends its pool, if any, and dials no more.
     void stop();
+    /// How many lanes its pool has from now on, as soon as the app server has them too; one that cannot resize gets a
+    /// pool of that size when it gets the next.
+    void resize(unsigned lanes, unsigned of_all_workers);
 
     /// The lane that the next connection would get: the next one in turn that has a link and room. Null if none has, or
     /// no pool is up that takes connections.
@@ -63,7 +66,9 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     void on_pool_superseded(LanePool& pool) override;
     void on_pool_ended(LanePool& pool, const PoolEnd& end) override;
     void on_pool_gone(LanePool& pool) override;
-    protocol::Result<void> on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) override;
+    void on_pool_resized(LanePool& pool) override;
+    protocol::Result<void> on_chunk(PoolLane& lane, protocol::Bytes chunk) override;
+    protocol::Result<void> on_go_on(PoolLane& lane) override;
     void on_redial(net::Clock::time_point now);
     void dial();
     void end_pool(const char* why, CloseReason reason);
@@ -71,7 +76,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
 
     Upstream& upstream_;
     net::Loop& loop_;
-    const PoolSettings settings_;
+    PoolSettings settings_;
     const std::chrono::milliseconds long_wait_;
     net::Backoff backoff_;
     std::minstd_rand random_;

@@ -47,6 +47,9 @@ class ChanTable {
         drop_page((static_cast<std::uint64_t>(chan) - 1) / kPage);
     }
 
+    /// The chan that was taken last; 0 before the first.
+    std::uint64_t highest() const noexcept { return next_ - 1; }
+
     /// How many chans are open.
     std::size_t size() const noexcept { return size_; }
 

@@ -69,6 +69,7 @@ class RawFrame {
 }  // namespace
 
 Result<protocol::Handled> FromApp::on_sequenced(Bytes body) {
+    if (lane_.pool().holds_back(lane_)) return protocol::Handled::later;
     if (auto decoded = protocol::decode(body, *this); !decoded) return decoded.error();
     return protocol::Handled::done;  // in the client's outbox, or it met its policy: never blocks
 }
@@ -87,17 +88,16 @@ Result<void> FromApp::on_unsequenced(std::uint32_t type, Bytes body) {
 
 // --- One connection, by its chan ---
 
-/// The session, or null if the connection has ended here and the frame is late. A chan that this lane never opened is
-/// poison.
+/// The session, or null if the connection has ended here and the frame is late. A chan that was never opened is poison.
 Result<Session*> FromApp::find(protocol::Chan chan) {
     Session* session = lane_.pool().chans().find(chan);
     if (session == nullptr) {
         const auto number = static_cast<std::uint64_t>(chan);
-        if (number == 0 || number > lane_.highest_chan) return errc::bad_chan;
+        if (number == 0 || number > lane_.pool().chans().highest()) return errc::bad_chan;
         counters_.late_frames.add();
         return static_cast<Session*>(nullptr);
     }
-    if (!session->is_on(lane_)) return errc::bad_chan;
+    if (!home_.is_home_of(session->key())) return errc::bad_chan;
     return session;
 }
 
@@ -136,6 +136,12 @@ Result<void> FromApp::on(const protocol::Detached& message) {
 
 void FromApp::on(const protocol::Drain& message) {
     if (message.mode == 0) lane_.pool().drain();
+}
+
+Result<void> FromApp::on(const protocol::Mark& message) {
+    TRUNKLINE_CHECK(lane_.pool().on_mark(lane_, message));
+    home_.lanes = lane_.pool().lanes_in();
+    return boost::outcome_v2::success();
 }
 
 // --- One connection, by its id ---

@@ -19,12 +19,12 @@ namespace trunkline::proxy {
 /// only for connections whose home lane it is (SPEC.md "Order").
 class FromApp {
   public:
-    FromApp(Upstream& upstream, PoolLane& lane, unsigned index)
+    FromApp(Upstream& upstream, PoolLane& lane)
         : upstream_(upstream),
           directory_(upstream.directory()),
           counters_(upstream.home().counters),
           lane_(lane),
-          home_{index, lane.pool().size()} {}
+          home_{lane.index, lane.pool().lanes_in()} {}
 
     protocol::Result<protocol::Handled> on_sequenced(protocol::Bytes body);
     protocol::Result<void> on_unsequenced(std::uint32_t type, protocol::Bytes body);
@@ -63,6 +63,7 @@ class FromApp {
 
     // The pool.
     void on(const protocol::Drain& message);
+    protocol::Result<void> on(const protocol::Mark& message);
     void on(const protocol::Bye& message) { lane_.pool().on_bye(message); }
 
     // All others are known and not used here, or not known: skipped, so that a newer app server may say more.
@@ -88,7 +89,7 @@ class FromApp {
     Directory& directory_;
     WorkerCounters& counters_;
     PoolLane& lane_;
-    const HomeLane home_;
+    HomeLane home_;
 };
 
 }  // namespace trunkline::proxy

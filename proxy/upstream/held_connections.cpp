@@ -102,12 +102,10 @@ std::size_t HeldConnections::on_pool_gone(LanePool& pool) {
     by_chan.swap(by_chan_[&pool]);
     by_chan_.erase(&pool);
     Unhandled sink{by_chan, messages};
-    for (unsigned i = 0; i < pool.size(); ++i) {
-        pool.lane(i).linked.lane.for_each_held([&](Bytes body, bool was_written) {
-            sink.was_written = was_written;
-            static_cast<void>(protocol::decode(body, sink));  // our own encoding
-        });
-    }
+    pool.for_each_unhandled([&](Bytes body, bool was_written) {
+        sink.was_written = was_written;
+        static_cast<void>(protocol::decode(body, sink));  // our own encoding
+    });
     for (auto& [held, list] : messages) held->put_first(std::move(list));
     for (auto& [chan, held] : by_chan) {
         if (held->is_killer) {

@@ -16,10 +16,7 @@ using protocol::Bytes;
 
 namespace {
 
-constexpr std::size_t kLongestAnswer = 13;
 constexpr std::chrono::milliseconds kDrainLook{20};
-constexpr std::size_t kReserveOfAnswers = 64 << 10;
-static_assert(kReserveOfAnswers >= protocol::kMaxOpenRequests * kLongestAnswer);
 
 protocol::PoolId random_pool_id() {
     protocol::PoolId id;
@@ -30,79 +27,25 @@ protocol::PoolId random_pool_id() {
 
 }  // namespace
 
-// --- PoolLane ---
-
-void PoolLane::send_data(protocol::Chan chan, protocol::PayloadKind kind, Bytes payload) {
-    char header[protocol::kMaxDataHeader];
-    const std::size_t n = protocol::encode_data_header(header, chan, kind, payload.size());
-    linked.send_data({header, n}, payload);
-}
-
-std::size_t PoolLane::max_payload() const noexcept {
-    return static_cast<std::size_t>(pool_.app_max_frame()) - protocol::kMaxDataHeader;
-}
-
-bool PoolLane::send_control(Bytes frame) {
-    if (!linked.lane.has_reserve(frame.size(), kReserveOfAnswers)) return false;
-    linked.send(frame);
-    return true;
-}
-
-bool PoolLane::send_answer(Bytes frame) {
-    if (!linked.lane.has_reserve(frame.size())) return false;
-    linked.send(frame);
-    return true;
-}
-
-void PoolLane::wait(Session& session) {
-    blocked_ = true;
-    waiting_.push_back(&session);
-}
-
-void PoolLane::stop_waiting(Session& session) { std::erase(waiting_, &session); }
-
-void PoolLane::forget(protocol::Chan chan) { pool_.chans().remove(chan); }
-
-void PoolLane::keep(Departed&& departed) {
-    departed.behind = linked.lane.appended();
-    departed_.push_back(std::move(departed));
-}
-
-std::vector<Departed> PoolLane::take_departed() {
-    forget_handled();
-    std::vector<Departed> taken(std::make_move_iterator(departed_.begin()), std::make_move_iterator(departed_.end()));
-    departed_.clear();
-    return taken;
-}
-
-void PoolLane::forget_handled() {
-    while (!departed_.empty() && departed_.front().behind <= linked.lane.peer_handled()) departed_.pop_front();
-}
-
-void PoolLane::wake_waiting() {
-    forget_handled();
-    for (Session* session : std::exchange(awaiting_ack_, {})) session->on_acknowledged();
-    if (!blocked_ || linked.lane.held_bytes() > ring_bytes_ / 2) return;
-    blocked_ = false;
-    std::vector<Session*> woken;
-    woken.swap(waiting_);
-    for (Session* session : woken) session->on_lane_room();
-}
-
-// --- LanePool ---
-
 LanePool::LanePool(net::Loop& loop, Owner& owner, PoolSettings settings)
     : loop_(loop),
       owner_(owner),
       settings_(std::move(settings)),
       id_(random_pool_id()),
-      life_(settings_.lanes, settings_.life) {
-    for (unsigned i = 0; i < settings_.lanes; ++i) {
-        lanes_.push_back(std::make_unique<PoolLane>(*this, settings_.lane));
-        diallers_.push_back(std::make_unique<net::Dialler>(
-            loop_, settings_.address, settings_.dial,
-            [this, i](const auto& ec, net::UniqueFd fd) { on_dialled(i, ec, std::move(fd)); }));
-    }
+      life_(settings_.lanes, settings_.life),
+      wanted_(settings_.lanes),
+      target_(settings_.lanes),
+      lanes_out_(settings_.lanes),
+      barrier_(settings_.lanes) {
+    while (lanes_.size() < settings_.lanes) add_lane();
+}
+
+void LanePool::add_lane() {
+    const auto index = static_cast<unsigned>(lanes_.size());
+    lanes_.push_back(std::make_unique<PoolLane>(*this, index, settings_.lane));
+    diallers_.push_back(std::make_unique<net::Dialler>(
+        loop_, settings_.address, settings_.dial,
+        [this, index](const auto& ec, net::UniqueFd fd) { on_dialled(index, ec, std::move(fd)); }));
 }
 
 LanePool::~LanePool() {
@@ -133,7 +76,7 @@ void LanePool::on_dialled(unsigned index, const boost::system::error_code& ec, n
     protocol::Attach attach;
     attach.pool = id_;
     attach.lane = index;
-    attach.lanes = size();
+    attach.lanes = target_;
     attach.attempt = lane.attempts++;
     auto handshake = std::make_unique<net::ProxyHandshake>(settings_.hello, settings_.key, attach, lane.linked.lane,
                                                            [this](const protocol::Hello& app) { return check(app); });
@@ -155,7 +98,11 @@ std::string LanePool::check(const protocol::Hello& app) {
     epoch_ = app.epoch;
     if (app.max_frame != 0) app_max_frame_ = std::min(app_max_frame_, app.max_frame);
     const auto spoken = protocol::spoken_features(settings_.hello.features, app.features);
-    resumes_ = std::find(spoken.begin(), spoken.end(), protocol::kFeatureResume) != spoken.end();
+    const auto is_spoken = [&](const char* feature) {
+        return std::find(spoken.begin(), spoken.end(), feature) != spoken.end();
+    };
+    resumes_ = is_spoken(protocol::kFeatureResume);
+    resizes_ = resumes_ && is_spoken(protocol::kFeatureResize);
     return {};
 }
 
@@ -167,23 +114,25 @@ unsigned LanePool::index_of(const net::Link& link) const {
 
 void LanePool::on_link_attached(net::Link& link) {
     const unsigned index = index_of(link);
-    lanes_[index]->attached_since = loop_.now();
+    PoolLane& lane = *lanes_[index];
+    const bool is_first = !std::exchange(lane.was_attached, true);
+    lane.attached_since = loop_.now();
     life_.on_attached(index);
     ++attached_;
-    if (state_ == State::up) return owner_.on_link_resumed(*this);
-    if (attached_ < size() || state_ != State::dialling) return;
+    if (state_ == State::up) return is_first ? on_resize(loop_.now()) : owner_.on_link_resumed(*this);
+    if (attached_ < lanes_.size() || state_ != State::dialling) return;
     state_ = State::up;
     if (resumes_) look();
     owner_.on_pool_up(*this);
+    on_resize(loop_.now());  // it may be wanted larger or smaller by now
 }
 
 protocol::Result<void> LanePool::on_link_chunk(net::Link& link, Bytes chunk) {
-    const unsigned index = index_of(link);
-    PoolLane& lane = *lanes_[index];
+    PoolLane& lane = *lanes_[index_of(link)];
     if (state_ == State::ended) {
         TRUNKLINE_CHECK(wait_for_bye(lane, chunk));
     } else {
-        auto taken = owner_.on_chunk(lane, index, chunk);
+        auto taken = owner_.on_chunk(lane, chunk);
         if (state_ == State::ended) return boost::outcome_v2::success();
         if (!taken) return taken;
     }
@@ -247,7 +196,7 @@ void LanePool::on_lane_lost(unsigned index, bool by_peer) {
     const bool had_lived = loop_.now() - lanes_[index]->attached_since >= settings_.dial.retry_max;
     if (had_lived) dialler.reset_wait();
     if (!superseded_) had_lived ? dialler.dial() : dialler.dial_later();
-    owner_.on_link_lost(*this);
+    if (is_part(*lanes_[index])) owner_.on_link_lost(*this);
     look();
 }
 
@@ -260,6 +209,7 @@ void LanePool::on_attach_failed(unsigned index, const boost::system::error_code&
         return fail(net::bye_code(why), "lane " + std::to_string(index) + ": " + why.message(),
                     CloseReason::app_server_lost);
     }
+    if (why == protocol::errc::refused && index >= target_ && !is_part(*lanes_[index])) return drop_lane(index);
     if (std::exchange(new_epoch_, false)) {
         life_.on_new_epoch();
         look();
@@ -286,9 +236,9 @@ void LanePool::on_drain_look(net::Clock::time_point now) {
     chans_.for_each([&](Session& session) { are_told = are_told && session.is_told_to_move(); });
     protocol::Buffer frame;
     append(frame, protocol::Drain{1});
-    for (const auto& lane : lanes_) are_told = are_told && lane->linked.lane.has_reserve(frame.size());
+    for (unsigned i = 0; i < lanes_out_; ++i) are_told = are_told && lanes_[i]->linked.lane.has_reserve(frame.size());
     if (!are_told) return loop_.schedule(drain_look_, now + kDrainLook);
-    for (const auto& lane : lanes_) lane->linked.send(frame);
+    for (unsigned i = 0; i < lanes_out_; ++i) lanes_[i]->linked.send(frame);
 }
 
 // --- The end ---
@@ -301,14 +251,16 @@ void LanePool::look() {
 
 void LanePool::on_look(net::Clock::time_point now) {
     auto heard = net::Clock::time_point::max();
-    for (const auto& lane : lanes_) heard = std::min(heard, lane->linked.lane.heard());
+    for (const auto& lane : lanes_) {
+        if (lane->was_attached && !lane->has_fallen) heard = std::min(heard, lane->linked.lane.heard());
+    }
     const auto state = life_.look(now, heard);
     if (state_ == State::up && state != PoolLife::State::live) {
         return fail(ByeCode::link_lost, life_.why(), CloseReason::app_server_lost);
     }
     if (state_ == State::ended && state == PoolLife::State::gone) return tell_gone();
     // While it has all its links only its silence can end it.
-    const bool is_whole = state_ == State::up && attached_ == size();
+    const bool is_whole = state_ == State::up && attached_ == lanes_.size();
     loop_.schedule(look_, is_whole ? heard + settings_.life.resume_window : now + settings_.life.gone_after / 20);
 }
 
@@ -328,6 +280,7 @@ void LanePool::end(ByeCode code, const std::string& why, CloseReason reason, Cli
     if (state_ == State::ended) return;
     state_ = State::ended;
     drain_look_.cancel();
+    resize_look_.cancel();
     for (const auto& dialler : diallers_) dialler->cancel();
     if (clients == Clients::hold) {
         life_.end(why);
@@ -365,6 +318,16 @@ void LanePool::close_links() {
         loop_.bury(std::move(lane->linked.link));
     }
     attached_ = 0;
+}
+
+std::vector<Departed> LanePool::take_departed() {
+    std::vector<Departed> all;
+    for (const auto& lane : lanes_) {
+        if (!is_part(*lane)) continue;
+        auto taken = lane->take_departed();
+        std::move(taken.begin(), taken.end(), std::back_inserter(all));
+    }
+    return all;
 }
 
 std::uint64_t LanePool::ring_bytes() const noexcept {

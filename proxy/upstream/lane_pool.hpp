@@ -1,89 +1,24 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "net/endpoint.hpp"
 #include "net/link/dialler.hpp"
-#include "net/link/linked_lane.hpp"
 #include "net/loop.hpp"
 #include "proxy/session/close_reason.hpp"
 #include "proxy/upstream/chan_table.hpp"
-#include "proxy/upstream/departed.hpp"
+#include "proxy/upstream/pool_lane.hpp"
 #include "proxy/upstream/pool_life.hpp"
 #include "trunkline/protocol/ids.hpp"
+#include "trunkline/protocol/lane/mark_barrier.hpp"
 
 namespace trunkline::proxy {
 
-class LanePool;
-class Session;
-
-/// One lane of a pool, as sessions see it: where they send, and where they wait when it is full. Lives and dies with
-/// its pool.
-class PoolLane {
-  public:
-    PoolLane(LanePool& pool, const protocol::LaneSettings& settings)
-        : linked(protocol::Lane::Side::proxy, settings), pool_(pool), ring_bytes_(settings.ring_bytes) {}
-
-    /// Whether clients of this lane are not read at the moment. It begins when the ring is full and lasts until half of
-    /// it is free again.
-    bool is_blocked() noexcept {
-        if (!blocked_ && !linked.lane.has_room()) blocked_ = true;
-        return blocked_;
-    }
-    std::uint64_t room() const noexcept { return linked.lane.room(); }
-
-    /// A client's message. The session has looked at `is_blocked` before it read.
-    void send_data(protocol::Chan chan, protocol::PayloadKind kind, protocol::Bytes payload);
-    /// The longest payload of a client's message that this app server takes.
-    std::size_t max_payload() const noexcept;
-    /// A small frame that must not wait for the ring. False: not even the reserve has room; then `wait`.
-    [[nodiscard]] bool send_control(protocol::Bytes frame);
-    /// The answer to a request of the app server, for which a part of the reserve is kept. False: the app server has
-    /// more requests open than it may.
-    [[nodiscard]] bool send_answer(protocol::Bytes frame);
-
-    /// Calls `session.on_lane_room()` once, when this lane is not blocked any more. Not for one that waits already.
-    void wait(Session& session);
-    void stop_waiting(Session& session);
-
-    /// Calls `session.on_acknowledged()` once, when the app server has acknowledged something.
-    void wait_for_ack(Session& session) { awaiting_ack_.push_back(&session); }
-    void stop_waiting_for_ack(Session& session) { std::erase(awaiting_ack_, &session); }
-
-    /// The connection on this chan has ended here; frames that still come for it are late.
-    void forget(protocol::Chan chan);
-    /// Keeps what it takes to open this connection again until the app server has handled its Close, the last that was
-    /// sent: if it is lost before, another one handles the rest.
-    void keep(Departed&& departed);
-    /// Those whose Close the app server has not handled.
-    std::vector<Departed> take_departed();
-
-    /// To be called when the peer may have acknowledged something.
-    void wake_waiting();
-
-    LanePool& pool() const noexcept { return pool_; }
-
-    net::LinkedLane linked;
-    std::uint64_t highest_chan = 0;  ///< opened on this lane
-    std::uint32_t attempts = 0;      ///< to attach it
-    net::Clock::time_point attached_since{};
-
-  private:
-    void forget_handled();
-
-    LanePool& pool_;
-    const std::uint64_t ring_bytes_;
-    bool blocked_ = false;
-    std::vector<Session*> waiting_;
-    std::vector<Session*> awaiting_ack_;
-    std::deque<Departed> departed_;  // by the offset of their Close
-};
-
-/// What a pool needs to know of its surroundings; constant.
+/// What a pool needs to know of its surroundings.
 struct PoolSettings {
     net::Endpoint address;
     protocol::Hello hello;  ///< ours, without nonce and mac
@@ -124,8 +59,12 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
         virtual void on_pool_ended(LanePool& pool, const PoolEnd& end) = 0;
         /// It has ended at the app server too: its connections may be opened elsewhere. The owner buries it.
         virtual void on_pool_gone(LanePool& pool) = 0;
-        /// One chunk of frames came for lane `lane`.
-        virtual protocol::Result<void> on_chunk(PoolLane& lane, unsigned index, protocol::Bytes chunk) = 0;
+        /// It has another number of lanes.
+        virtual void on_pool_resized(LanePool& pool) = 0;
+        /// One chunk of frames came for a lane.
+        virtual protocol::Result<void> on_chunk(PoolLane& lane, protocol::Bytes chunk) = 0;
+        /// The frames of this lane that waited are to be taken now.
+        virtual protocol::Result<void> on_go_on(PoolLane& lane) = 0;
     };
 
     LanePool(net::Loop& loop, Owner& owner, PoolSettings settings);
@@ -139,10 +78,29 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     bool has_epoch(protocol::Epoch epoch) const noexcept { return announced_ && epoch_ == epoch; }
     protocol::Epoch epoch() const noexcept { return epoch_; }
     unsigned lanes_up() const noexcept { return attached_; }
-    unsigned size() const noexcept { return static_cast<unsigned>(lanes_.size()); }
-    PoolLane& lane(unsigned index) noexcept { return *lanes_[index]; }
+    /// Where a connection with this key sends.
+    PoolLane& home_of(std::uint8_t key) noexcept { return *lanes_[key % lanes_out_]; }
     ChanTable<Session>& chans() noexcept { return chans_; }
     std::uint64_t ring_bytes() const noexcept;
+
+    /// Calls `f(body, was_written)` for every frame that the app server has not acknowledged, those of one connection
+    /// in their order.
+    template <class F>
+    void for_each_unhandled(F&& f) const;
+    /// The clients that have left and whose Close the app server has not acknowledged.
+    std::vector<Departed> take_departed();
+
+    // --- Resize (lane_pool_resize.cpp) ---
+
+    /// By how many lanes the home lanes of what we send are reckoned, and of what we get: not the same in between.
+    unsigned lanes_out() const noexcept { return lanes_out_; }
+    unsigned lanes_in() const noexcept { return barrier_.lanes(); }
+    /// Has so many lanes from some time on. False: the app server cannot.
+    bool resize(unsigned lanes);
+    /// The app server's Mark has come on a lane.
+    protocol::Result<void> on_mark(PoolLane& lane, const protocol::Mark& mark);
+    /// Whether the frames of this lane wait for the Marks of others.
+    bool holds_back(const PoolLane& lane) const noexcept { return barrier_.holds_back(lane.index); }
 
     /// The longest frame that the app server takes, as announced.
     std::uint64_t app_max_frame() const noexcept { return app_max_frame_; }
@@ -177,6 +135,14 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     void look();
     void fail(protocol::ByeCode code, const std::string& why, CloseReason reason);
     void on_drain_look(net::Clock::time_point now);
+    void add_lane();
+    /// Not for one that is not used yet, nor for one that has nothing left to be handled and is about to fall away.
+    bool is_part(const PoolLane& lane) const noexcept { return lane.index < std::max(lanes_in(), lanes_out_); }
+    bool is_resized() const noexcept;
+    void on_resize(net::Clock::time_point now);
+    void begin_resize();
+    bool mark();
+    void drop_lane(unsigned index);
     void tell_gone();
     void close_links();
     protocol::Result<void> wait_for_bye(PoolLane& lane, protocol::Bytes chunk);
@@ -194,6 +160,7 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     protocol::Epoch epoch_{};
     std::string misfit_;      // why a link of the new pool was refused
     bool resumes_ = false;    // both sides announced it
+    bool resizes_ = false;    // likewise
     bool new_epoch_ = false;  // the last link that was tried led to another life of the app server
     bool superseded_ = false;
     bool draining_ = false;
@@ -203,9 +170,46 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     std::string bye_text_;
     std::vector<std::unique_ptr<PoolLane>> lanes_;
     std::vector<std::unique_ptr<net::Dialler>> diallers_;  // one per lane
+    // A resize: lanes are added and attached; Marks go out, lanes_out_ changes; the app server's come, the barrier's
+    // number changes; lanes beyond it fall away.
+    unsigned wanted_;  // by the configuration
+    unsigned target_;  // of the resize that is under way, or was last
+    unsigned lanes_out_;
+    std::uint32_t version_ = 0;  // of our newest Mark
+    protocol::MarkBarrier barrier_;
+    net::MemberHook<&LanePool::on_resize> resize_look_{*this};
     net::MemberHook<&LanePool::on_look> look_{*this};
     net::MemberHook<&LanePool::on_drain_look> drain_look_{*this};
     ChanTable<Session> chans_;
 };
+
+template <class F>
+void LanePool::for_each_unhandled(F&& f) const {
+    const auto is_mark = [](protocol::Bytes body) {
+        const auto type = protocol::peek_type(body);
+        return type && type.value() == protocol::Mark::kType;
+    };
+    const auto marks_in = [&](const PoolLane& lane) {
+        unsigned marks = 0;
+        lane.linked.lane.for_each_held([&](protocol::Bytes body, bool) { marks += is_mark(body) ? 1 : 0; });
+        return marks;
+    };
+    // Behind a Mark a connection may be on another lane: what stands before it goes first, on all of them.
+    unsigned rounds = 0;
+    for (const auto& lane : lanes_) rounds = std::max(rounds, marks_in(*lane));
+    for (unsigned round = 0; round <= rounds; ++round) {
+        for (const auto& lane : lanes_) {
+            if (!is_part(*lane)) continue;
+            unsigned at = rounds - marks_in(*lane);  // one whose Mark was handled holds nothing from before it
+            lane->linked.lane.for_each_held([&](protocol::Bytes body, bool was_written) {
+                if (is_mark(body)) {
+                    ++at;
+                } else if (at == round) {
+                    f(body, was_written);
+                }
+            });
+        }
+    }
+}
 
 }  // namespace trunkline::proxy

@@ -11,11 +11,12 @@ constexpr std::chrono::milliseconds kClockMargin{100};
 }  // namespace
 
 bool PoolLife::are_all_closed_by_peer() const noexcept {
-    return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane.lost && lane.by_peer; });
+    return std::all_of(lanes_.begin(), lanes_.end(),
+                       [](const auto& lane) { return !lane.counts || (lane.lost && lane.by_peer); });
 }
 
 bool PoolLife::has_links() const noexcept {
-    return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane.lost; });
+    return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane.counts && !lane.lost; });
 }
 
 void PoolLife::leave(State state, const std::string& why) {

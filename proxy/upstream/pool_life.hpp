@@ -24,12 +24,18 @@ class PoolLife {
     };
     enum class State : unsigned char { live, ending, gone };
 
-    PoolLife(unsigned lanes, const Times& times) : times_(times), lanes_(lanes) {}
+    PoolLife(unsigned lanes, const Times& times) : times_(times), lanes_(lanes, LaneState{true}) {}
 
-    void on_attached(unsigned lane) { lanes_[lane] = {}; }
+    /// A lane has a link; for a new one it begins with that to count.
+    void on_attached(unsigned lane) {
+        if (lane >= lanes_.size()) lanes_.resize(lane + 1);
+        lanes_[lane] = {true};
+    }
+    /// A lane is no part of the pool any more.
+    void on_fallen(unsigned lane) { lanes_[lane] = {}; }
     /// A lane has lost its link. `by_peer`: its end was closed, which a process that is gone does too; else it fell
     /// silent.
-    void on_lost(unsigned lane, bool by_peer) { lanes_[lane] = {true, by_peer}; }
+    void on_lost(unsigned lane, bool by_peer) { lanes_[lane] = {true, true, by_peer}; }
     /// Nobody listens at its address.
     void on_refused(TimePoint now) {
         if (!refused_since_) refused_since_ = now;
@@ -53,6 +59,7 @@ class PoolLife {
 
   private:
     struct LaneState {
+        bool counts = false;
         bool lost = false;
         bool by_peer = false;
     };

@@ -81,7 +81,10 @@ Upstream::~Upstream() = default;
 
 // --- App servers ---
 
-void Upstream::start() { on_resolve_deadline(home_.loop.now()); }
+void Upstream::start() {
+    resize(settings_.pool_size);
+    on_resolve_deadline(home_.loop.now());
+}
 
 void Upstream::stop() {
     stopped_ = true;
@@ -176,12 +179,21 @@ const AppServer* Upstream::find_epoch(protocol::Epoch epoch, const AppServer& ex
     return nullptr;
 }
 
+/// Lane i belongs to worker i mod W.
+unsigned Upstream::lanes_of_worker() const noexcept {
+    return pool_size_ / identity_.workers + (identity_.worker < pool_size_ % identity_.workers ? 1 : 0);
+}
+
+void Upstream::resize(unsigned pool_size) {
+    pool_size_ = std::max(pool_size, identity_.workers);
+    for (const auto& app_server : app_servers_) app_server->resize(lanes_of_worker(), pool_size_);
+}
+
 PoolSettings Upstream::pool_settings(const net::Endpoint& address, bool is_direct) const {
     const auto& links = home_.settings.links;
     PoolSettings pool;
     pool.address = address;
-    const unsigned all = std::max(settings_.pool_size, identity_.workers);  // lane i belongs to worker i mod W
-    pool.lanes = all / identity_.workers + (identity_.worker < all % identity_.workers ? 1 : 0);
+    pool.lanes = lanes_of_worker();
     pool.key = {home_.settings.link_key, !address.is_local()};
     pool.lane.window_bytes = links.window_bytes;
     pool.lane.ring_bytes = links.ring_bytes;
@@ -195,9 +207,9 @@ PoolSettings Upstream::pool_settings(const net::Endpoint& address, bool is_direc
     pool.hello.name = identity_.id;
     pool.hello.epoch = identity_.epoch;
     pool.hello.software = kSoftware;
-    pool.hello.features = {protocol::kFeatureResume, protocol::kFeatureMigrate};
+    pool.hello.features = {protocol::kFeatureResume, protocol::kFeatureMigrate, protocol::kFeatureResize};
     pool.hello.app_window = links.app_window();
-    pool.hello.pool_size = all;
+    pool.hello.pool_size = pool_size_;
     pool.hello.upstream = name();
     pool.hello.worker = identity_.worker;
     pool.hello.workers = identity_.workers;
@@ -258,7 +270,6 @@ std::optional<Opened> Upstream::open(Session& session, const UpgradeRequest& req
 
     // From here on the pool knows of the session, which must not be destroyed by an exception.
     opened.binding.chan = place.lane->pool().chans().add(session);
-    place.lane->highest_chan = static_cast<std::uint64_t>(opened.binding.chan);
 
     protocol::Open open;
     open.chan = opened.binding.chan;
@@ -321,7 +332,6 @@ protocol::Chan Upstream::reopen(PoolLane& lane, Session* session, const Departed
     open.ask = false;
     auto& chans = lane.pool().chans();
     open.chan = session != nullptr ? chans.add(*session) : chans.add_ended();
-    lane.highest_chan = static_cast<std::uint64_t>(open.chan);
     protocol::Buffer frame;
     append(frame, open);
     lane.linked.send(frame);

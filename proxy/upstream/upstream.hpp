@@ -37,6 +37,8 @@ class Upstream {
     void start();
     /// Says Bye to every app server; clients that are still there are closed.
     void stop();
+    /// Another `pool_size` than configured from now on, without any loss.
+    void resize(unsigned pool_size);
 
     /// Gives a new connection to an app server: its Open is in the ring of the binding's lane. Nothing if no app server
     /// takes it.
@@ -77,6 +79,7 @@ class Upstream {
     void publish();
     template <class TakesOpens>
     AppServer* choose(TakesOpens takes_opens);
+    unsigned lanes_of_worker() const noexcept;
     PoolSettings pool_settings(const net::Endpoint& address, bool is_direct) const;
 
     SessionHome& home_;
@@ -86,6 +89,7 @@ class Upstream {
     Directory directory_;
     Balancer balancer_;
     HeldConnections held_;
+    unsigned pool_size_ = 0;  // over all workers, at least one each
     std::vector<std::shared_ptr<Configured>> configured_;
     std::vector<std::unique_ptr<AppServer>> app_servers_;
     std::vector<Candidate> candidates_;  // reused

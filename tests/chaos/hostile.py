@@ -6,7 +6,7 @@ from chaos import scaled
 from support.link_bytes import frame, read_frame
 from support.ports import free_port
 
-ACK, BYE, DATA, OPEN = 102, 103, 110, 111
+ACK, BYE, DATA, OPEN, MARK = 102, 103, 110, 111, 119
 MIB = 1 << 20
 
 
@@ -22,13 +22,13 @@ class HostileProxy:
         self._hello = {1: proxy_id, 2: int.from_bytes(os.urandom(8), "big"), 3: list(features), 4: os.urandom(16), 5: "test",
                        **({6: mac} if mac else {}), 7: 25000, 8: lanes, 9: "app", 10: 0, 11: 1, 12: MIB}
 
-    async def attach(self, lane=0, attempt=0, received=0, pool=None):
+    async def attach(self, lane=0, attempt=0, received=0, pool=None, lanes=None):
         """Binds a new link to the lane; the status that the app server answers."""
         self._reader, self.writer = await asyncio.open_connection(self._host, int(self._port))
         self._writers.append(self.writer)
         await self._read()  # its hello
         self.writer.write(frame([2, "", {100: self._hello}, None]))
-        self.writer.write(frame([100, pool or self.pool, lane, self._lanes, attempt, received, MIB]))
+        self.writer.write(frame([100, pool or self.pool, lane, lanes or self._lanes, attempt, received, MIB]))
         self.attached = await self._read()
         return self.attached[1]
 
@@ -82,7 +82,7 @@ class HostileAppServer:
         self.links += 1
         link = Link(reader, writer)
         try:
-            hello = {1: self._name, 2: self.epoch, 3: ["resume"], 4: os.urandom(16), 5: "test", 12: MIB}
+            hello = {1: self._name, 2: self.epoch, 3: ["resume", "resize"], 4: os.urandom(16), 5: "test", 12: MIB}
             await link.say([1, 1, 0, "", 0, {100: hello}, False])
             await read_frame(reader)
             attach = await read_frame(reader)

@@ -4,7 +4,7 @@ import time
 import unittest
 
 from chaos import Chaos, milliseconds, scaled
-from hostile import ACK, DATA, HostileAppServer
+from hostile import ACK, DATA, MARK, HostileAppServer
 from support.link_bytes import read_frame
 
 KEEP_ALIVE = [3]
@@ -69,6 +69,9 @@ class HostileAppServers(Chaos):
 
     async def test_data_of_a_chan_that_was_never_opened(self):
         await self.says([DATA, 1 << 40, "nobody's"], why="chan out of order or never opened")
+
+    async def test_a_mark_that_answers_none(self):
+        await self.says([MARK, 1, 1], why="frame not expected here")
 
     async def test_poison(self):
         await self.says(POISON, why="value of the wrong type")

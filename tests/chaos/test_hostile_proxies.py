@@ -3,7 +3,7 @@ import os
 import unittest
 
 from chaos import PATIENT_APP, PATIENT_LINKS, Chaos, wait_until
-from hostile import ACK, DATA, MIB, HostileProxy
+from hostile import ACK, DATA, MARK, MIB, HostileProxy
 from support.ports import free_port
 
 FRAME, OFFSET = 2, 3  # codes of a Bye
@@ -33,8 +33,8 @@ class HostileProxies(Peers):
         self.assertEqual([line for line in ended if f"proxy {proxy_id} (epoch" not in line], [])
         self.assertEqual(self.good.metric("trunkline_links_lost_total"), 0)
 
-    async def ended_by(self, *frames, code, why, opens=0):
-        peer = self.hostile(self.server)
+    async def ended_by(self, *frames, code, why, opens=0, **options):
+        peer = self.hostile(self.server, **options)
         self.assertEqual(await peer.attach(), 0)
         await peer.say(*frames)
         self.assertEqual(await peer.bye(), code)
@@ -76,6 +76,30 @@ class HostileProxies(Peers):
     async def test_poison(self):
         chan = HostileProxy.open_frame(1)
         await self.ended_by(chan, POISON, code=FRAME, opens=1, why="value of the wrong type")
+
+    async def test_marks_that_cannot_be(self):
+        resizes = {"features": ("resume", "resize")}
+        for marks, options in (([[MARK, 1, 1]], {}),  # not agreed on
+                               ([[MARK, 2, 1]], resizes),
+                               ([[MARK, 1, 0]], resizes),
+                               ([[MARK, 1, 2]], resizes),  # of a lane that was never attached
+                               ([[MARK, 1, 1], [MARK, 1, 1]], resizes)):
+            with self.subTest(marks=marks, **options):
+                peer = self.hostile(self.server, **options)
+                self.assertEqual(await peer.attach(), 0)
+                await peer.say(*marks)
+                self.assertEqual(await peer.bye(), FRAME)
+                await self.expect_served(self.bystander)
+        self.assertEqual(self.server.log().count("frame not expected here"), 5)
+        self.assertEqual(self.good.metric("trunkline_links_lost_total"), 0)
+
+    async def test_more_lanes_than_it_may_have(self):
+        peer = self.hostile(self.server, features=("resume", "resize"))
+        self.assertEqual(await peer.attach(), 0)
+        self.assertEqual(await peer.attach(lane=256, lanes=257), REFUSED)
+        self.assertEqual(await peer.attach(lane=5, lanes=5), REFUSED)  # such a lane has fallen away
+        self.assertEqual(await peer.attach(lane=255, lanes=256), 0)
+        await self.expect_unharmed(ends=0)
 
     async def test_a_wrong_pool_secret(self):
         peer = self.hostile(self.server)

@@ -12,7 +12,7 @@ namespace {
 Connection some_connection() {
     protocol::Open open;
     return Core::handle(std::make_shared<ConnectionState>(
-        nullptr, open, std::make_shared<PoolBudget>(protocol::Epoch{1}, 1, 1), 0, nullptr));
+        nullptr, open, std::make_shared<PoolBudget>(protocol::Epoch{1}, 1, 1, 1), nullptr));
 }
 
 }  // namespace

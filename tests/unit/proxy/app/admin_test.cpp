@@ -22,10 +22,15 @@ struct FakeSource final : AdminSource {
     Answer health() override { return health_answer; }
     Answer readiness() override { return readiness_answer; }
     std::string metrics() override { return metrics_text; }
+    bool resize(std::string_view upstream, unsigned pool_size) override {
+        resized = std::string(upstream) + " " + std::to_string(pool_size);
+        return upstream == "app";
+    }
 
     Answer health_answer{true, "ok\n"};
     Answer readiness_answer{true, "{\"ready\":true}\n"};
     std::string metrics_text = "trunkline_late_frames_total 0\n";
+    std::string resized;
 };
 
 AdminSettings any_port() {
@@ -142,7 +147,30 @@ TEST_CASE("Admin: what it does not serve", "[proxy][admin]") {
     const Admin admin(any_port(), source);
     const auto answer = ask(admin, row.request);
     CHECK(status_of(answer) == row.status);
-    if (row.name == "POST") CHECK(answer.find("Allow: GET, HEAD\r\n") != std::string::npos);
+    if (row.name == "POST") CHECK(answer.find("Allow: GET, HEAD, PUT\r\n") != std::string::npos);
+}
+
+TEST_CASE("Admin: pools are resized by a PUT", "[proxy][admin]") {
+    struct Row {
+        std::string target, status, resized;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"/upstreams/app?pool_size=8", "HTTP/1.1 202 Accepted", "app 8"},
+        {"/upstreams/other?pool_size=256", "HTTP/1.1 404 Not Found", "other 256"},
+        {"/upstreams/app", "HTTP/1.1 400 Bad Request", ""},
+        {"/upstreams/app?pool_size=", "HTTP/1.1 400 Bad Request", ""},
+        {"/upstreams/app?pool_size=0", "HTTP/1.1 400 Bad Request", ""},
+        {"/upstreams/app?pool_size=257", "HTTP/1.1 400 Bad Request", ""},
+        {"/upstreams/app?pool_size=-1", "HTTP/1.1 400 Bad Request", ""},
+        {"/upstreams/app?pool_size=8&x", "HTTP/1.1 400 Bad Request", ""},
+        {"/upstreams/app?lanes=8", "HTTP/1.1 400 Bad Request", ""},
+        {"/metrics", "HTTP/1.1 404 Not Found", ""},
+    }));
+    CAPTURE(row.target);
+    FakeSource source;
+    const Admin admin(any_port(), source);
+    CHECK(status_of(get(admin, row.target, "PUT")) == row.status);
+    CHECK(source.resized == row.resized);
 }
 
 TEST_CASE("Admin: a slow client is cut, and others are served meanwhile", "[proxy][admin]") {

@@ -14,6 +14,7 @@ namespace trunkline::protocol {
 // Features that both sides may announce (SPEC.md "Handshake").
 inline constexpr const char* kFeatureResume = "resume";    ///< lanes outlive links
 inline constexpr const char* kFeatureMigrate = "migrate";  ///< connections move to another app server
+inline constexpr const char* kFeatureResize = "resize";    ///< a pool that is up gets more lanes, or fewer
 
 /// What each side announces of itself under extension key 100 of the handshake (SPEC.md "Handshake"). Strings and
 /// lists that are empty and numbers that are zero are left out on the wire and read back as such.
