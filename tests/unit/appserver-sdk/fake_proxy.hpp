@@ -58,7 +58,7 @@ class FakeProxy {
 
     /// `path`: the Unix socket of the app server.
     FakeProxy(std::string path, std::uint32_t lanes = 1, Announced announced = {})
-        : path_(std::move(path)), announced_(std::move(announced)) {
+        : path_(std::move(path)), announced_(std::move(announced)), home_lanes_(lanes) {
         for (std::uint32_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<FakeLane>());
     }
     ~FakeProxy() {
@@ -70,8 +70,19 @@ class FakeProxy {
         for (std::uint32_t i = 0; i < lanes_.size(); ++i) REQUIRE(attach(i).message() == "Success");
     }
 
-    /// Dials one lane; why it was not attached.
-    boost::system::error_code attach(std::uint32_t index, std::uint32_t attempt = 0) {
+    /// Attaches the lanes that are missing, writes the Marks, and sends by the new number from then on.
+    void resize(std::uint32_t lanes) {
+        while (lanes_.size() < lanes) {
+            lanes_.push_back(std::make_unique<FakeLane>());
+            REQUIRE(attach(static_cast<std::uint32_t>(lanes_.size()) - 1, 0, lanes).message() == "Success");
+        }
+        ++version_;
+        for (std::uint32_t i = 0; i < std::max(lanes, home_lanes_); ++i) send(i, proto::Mark{version_, lanes});
+        home_lanes_ = lanes;
+    }
+
+    /// Dials one lane; why it was not attached. `lanes`: how many it says there are, if not those that are here.
+    boost::system::error_code attach(std::uint32_t index, std::uint32_t attempt = 0, std::uint32_t lanes = 0) {
         FakeLane& lane = *lanes_[index];
         lane.fd = dial();
         proto::Hello hello;
@@ -86,7 +97,7 @@ class FakeProxy {
         proto::Attach attach;
         attach.pool.bytes.fill(announced_.pool);
         attach.lane = index;
-        attach.lanes = static_cast<std::uint32_t>(lanes_.size());
+        attach.lanes = lanes != 0 ? lanes : static_cast<std::uint32_t>(lanes_.size());
         attach.attempt = attempt;
         net::ProxyHandshake handshake(hello, {announced_.key, !announced_.key.empty()}, attach, lane.lane,
                                       [](const proto::Hello&) { return std::string(); });
@@ -134,8 +145,8 @@ class FakeProxy {
         const std::string id = proto::ConnectionId::located(proto::Epoch{announced_.epoch}, id_bytes(chan)).to_string();
         open.chan = proto::Chan{chan};
         if (open.connection_id.empty()) open.connection_id = id;
-        open.key = static_cast<std::uint8_t>(chan % lanes_.size());
-        send(open.key, open);
+        open.key = static_cast<std::uint8_t>(chan);
+        send(home(chan), open);
     }
     void data(std::uint32_t chan, std::string_view text) {
         send(home(chan), proto::Data{proto::Chan{chan}, proto::PayloadKind::text, text, false});
@@ -143,7 +154,7 @@ class FakeProxy {
     void close(std::uint32_t chan, std::uint16_t code = 1000) {
         send(home(chan), proto::Close{proto::Chan{chan}, code, "bye", proto::CloseBy::client});
     }
-    std::uint32_t home(std::uint32_t chan) const { return chan % static_cast<std::uint32_t>(lanes_.size()); }
+    std::uint32_t home(std::uint32_t chan) const { return chan % home_lanes_; }
     std::string id_of(std::uint32_t chan) const {
         return proto::ConnectionId::located(proto::Epoch{announced_.epoch}, id_bytes(chan)).to_string();
     }
@@ -181,6 +192,12 @@ class FakeProxy {
     /// Reads and writes all lanes for so long at least as nothing comes.
     void pump_all(std::chrono::milliseconds quiet = 0ms) {
         for (std::uint32_t i = 0; i < lanes_.size(); ++i) pump(i, quiet);
+    }
+    std::uint32_t lanes() const { return static_cast<std::uint32_t>(lanes_.size()); }
+    /// Forgets the lanes beyond that number that the app server has closed; whether there are none left.
+    bool drop_ended(std::uint32_t lanes) {
+        while (lanes_.size() > lanes && lanes_.back()->ended && lanes_.back()->frames.empty()) lanes_.pop_back();
+        return lanes_.size() == lanes;
     }
     std::size_t frames_waiting(std::uint32_t index) const { return lanes_[index]->frames.size(); }
     proto::Lane& lane(std::uint32_t index) { return lanes_[index]->lane; }
@@ -315,6 +332,8 @@ class FakeProxy {
 
     const std::string path_;
     const Announced announced_;
+    std::uint32_t home_lanes_;
+    std::uint32_t version_ = 0;  // of the newest Mark
     std::vector<std::unique_ptr<FakeLane>> lanes_;
 };
 

@@ -90,6 +90,11 @@ class RunningServer {
         lines_.erase(lines_.begin());
         return is_it;
     }
+    /// Whether that line was written by now.
+    bool has(const std::string& line) {
+        const auto all = lines();
+        return std::find(all.begin(), all.end(), line) != all.end();
+    }
     /// Waits until that proxy was said to be up, and forgets it.
     bool saw_up(const std::string& id) {
         std::unique_lock lock(mutex_);
