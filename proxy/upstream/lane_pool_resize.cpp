@@ -39,7 +39,7 @@ void LanePool::on_resize(net::Clock::time_point now) {
         }
         if (lane->linked.link) lane->linked.link->touch();
     }
-    if (is_resized() && wanted_ != target_ && !draining_) begin_resize();
+    if (is_resized() && wanted_ != target_ && !draining_ && !superseded_) begin_resize();
     if (lanes_out_ != target_ && !mark()) loop_.schedule(resize_look_, now + kLookForRoom);
 }
 
