@@ -19,6 +19,10 @@ using test::Violation;
 // --- Frames: MessagePack [type, bin], the types unknown to the lane, hence sequenced ---
 
 enum class Kind : std::uint8_t {
+    answer = 116,
+    request = 117,
+    open = 118,
+    mark = 119,
     data = 120,
     reply = 121,
     fan_all = 122,
