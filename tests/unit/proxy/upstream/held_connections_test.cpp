@@ -28,7 +28,7 @@ struct Fixture {
         App(net::Loop& loop, const std::string& path, std::uint64_t epoch) : server(loop, path) {
             server.hello().epoch = protocol::Epoch{epoch};
             server.hello().name = path;
-            server.hello().features = {protocol::kFeatureResume};
+            server.hello().features = {protocol::kFeatureResume, protocol::kFeatureResize};
             server.on_open = [this](FakeApp::Lane& lane, const protocol::Open& open) {
                 home = &lane;
                 opened_at = net::Clock::now();
@@ -181,6 +181,26 @@ TEST_CASE("HeldConnections: a message that two app servers were lost with goes t
     f.lose();
     REQUIRE(f.proxy.run_until([&] { return f.proxy.sessions().size() == 0; }));
     CHECK(f.counters().closes(CloseReason::redelivered_twice).value() == 1);
+    CHECK(f.is_nothing_kept());
+}
+
+TEST_CASE("HeldConnections: what was said before a resize is handed on before the rest", "[proxy][held]") {
+    Fixture f({30s, ThenLost::close});
+    const auto first = f.client();
+    const auto second = f.client();  // at home on lane 1, then on lane 0
+    REQUIRE(f.proxy.run_until([&] { return f.app.heard.size() == 2; }));
+    f.app.server.is_busy = true;
+    f.say(second, 'a');
+    REQUIRE(f.proxy.run_until([&] { return f.app.has_waiting(); }));
+    f.proxy.upstream().resize(1);
+    f.say(second, 'b');
+    const auto& lane = f.app.server.lanes()[0]->lane;
+    REQUIRE(f.proxy.run_until([&] { return lane.has_waiting() && lane.received() > lane.handled() + 6; }));
+    f.lose();
+    f.app.server.is_busy = false;
+    f.come_back();
+    REQUIRE(f.proxy.run_until([&] { return f.app.heard.size() == 6; }));
+    CHECK(f.app.heard == Lines{"open 0", "open 0", "open 1", "open 1", "a again", "b again"});
     CHECK(f.is_nothing_kept());
 }
 
