@@ -24,8 +24,11 @@ class Balancers(Chaos):
                     whys = [server.get("last_error", "") for server in readiness["upstreams"][0]["app_servers"]]
                     return status == 503 and any("several app servers" in w and balancer.address in w for w in whys)
                 await self.until(lambda: "ready to serve" in proxy.log() and refused(), "/readyz names the address")
-                named = [line for line in proxy.log().splitlines() if "several app servers" in line and balancer.address in line]
-                self.assertTrue(0 < len(named) < 20, proxy.log())
+
+                def named():
+                    return [line for line in proxy.log().splitlines() if "several app servers" in line and balancer.address in line]
+                await self.until(named, "so does the log")
+                self.assertLess(len(named()), 20, proxy.log())
                 self.assertEqual((await self.refused(proxy.url()))[0], 503)
                 apps[1].kill()
                 proxy.wait_until_ready()

@@ -42,7 +42,7 @@ class HostileAppServers(Chaos):
         """The pool of the hostile one ends for that reason, again and again, never more often than it is dialled."""
         address = self.hostile.address
         await self.until(lambda: why in self.state()[address].get("last_error", ""), f"{address}: '{why}'")
-        self.assertTrue([line for line in self.front.log().splitlines() if address in line and why in line])
+        await self.until(lambda: [line for line in self.front.log().splitlines() if address in line and why in line], "it is logged")
         links, began = self.hostile.links, time.monotonic()
         while time.monotonic() - began < 1:
             await self.expect_served(self.good_client)

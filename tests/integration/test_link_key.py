@@ -44,8 +44,7 @@ class LinkKey(Scenario):
         app_server = readiness["upstreams"][0]["app_servers"][0]
         self.assertEqual((app_server["address"], app_server["links_up"]), (self.far_address, 0))
         self.assertIn("key", app_server["last_error"])
-        named = [line for line in proxy.log().splitlines() if self.far_address in line and "key" in line]
-        self.assertTrue(named, proxy.log())
+        wait_until(lambda: [line for line in proxy.log().splitlines() if self.far_address in line and "key" in line], "it is logged")
         status, headers = await self.refused(proxy.url())
         self.assertEqual(status, 503)
         self.assertGreaterEqual(int(headers["Retry-After"]), 1)
