@@ -39,7 +39,9 @@ void LanePool::on_resize(net::Clock::time_point now) {
         }
         if (lane->linked.link) lane->linked.link->touch();
     }
-    if (is_resized() && wanted_ != target_ && !draining_ && !superseded_) begin_resize();
+    if (draining_ || superseded_)
+        return;  // it is about to end; while it drains each lane that is a home has its answer
+    if (is_resized() && wanted_ != target_) begin_resize();
     if (lanes_out_ != target_ && !mark()) loop_.schedule(resize_look_, now + kLookForRoom);
 }
 

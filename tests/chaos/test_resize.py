@@ -1,5 +1,6 @@
 """Pools that get more lanes and fewer while all go on: nothing is lost, doubled or reordered, links cut or not."""
 import asyncio
+import signal
 import unittest
 import urllib.error
 import urllib.request
@@ -98,6 +99,23 @@ class Resize(Chaos):
         await playing
         self.assertEqual(proxy.metric("trunkline_pools_ended_total"), 0)
         self.expect_truthful("app")
+
+    async def test_app_servers_drain_meanwhile(self):
+        apps = [self.fast_app(name, at_signal="drain") for name in ("one", "two")]
+        proxy = self.fast_proxy(*apps, when_lost=HOLD, workers=1)
+        load = await self.load("echo", proxy.url(), clients=60 * longer(1, 10), duration=f"{round(scaled(longer(4, 20)))}s")
+        await asyncio.sleep(0.3)
+        for i, sizes in enumerate(((9, 2), (2, 7), (7, 3), (12, 5))):
+            self.assertEqual(put(proxy, f"/upstreams/app?pool_size={sizes[0]}"), 202)
+            app = apps[i % 2]
+            app.signal(signal.SIGTERM)
+            self.assertEqual(put(proxy, f"/upstreams/app?pool_size={sizes[1]}"), 202)
+            self.assertEqual(app.wait(), 0)
+            apps[i % 2] = self.fast_app(app.name, address=app.address, at_signal="drain")
+            await self.until(lambda: proxy.metric("trunkline_links", state="up") == 2 * sizes[1], "both are linked again")
+        self.expect_whole(await load)
+        self.expect_truthful("one", "two")
+        self.assertEqual(proxy.metric("trunkline_redelivered_total"), 0)
 
     async def test_the_app_server_is_killed_in_the_midst_of_it(self):
         app = self.fast_app("app")
