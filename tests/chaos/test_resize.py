@@ -5,7 +5,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from chaos import Chaos, longer, milliseconds, scaled
+from chaos import PATIENT_APP, PATIENT_LINKS, Chaos, longer, milliseconds, scaled
 
 HOLD = {"hold": milliseconds(10_000), "then": "reassign"}
 SMALL = 128 << 10  # a ring and a window that a few messages fill
@@ -29,9 +29,9 @@ class Resize(Chaos):
             await self.until(lambda: proxy.metric("trunkline_links", state="up") == size * apps, f"{size} lanes", 30)
 
     async def under_load(self, profile, resize, app=None, **options):
-        app = app or self.fast_app()
+        app = app or self.fast_app(limits=PATIENT_APP)
         relay = self.relay(app)
-        proxies = [self.fast_proxy(relay, name=f"proxy-{i}", workers=workers) for i, workers in enumerate((1, 3))]
+        proxies = [self.fast_proxy(relay, name=f"proxy-{i}", workers=workers, links=PATIENT_LINKS) for i, workers in enumerate((1, 3))]
         load = await self.load(profile, *(p.url() for p in proxies), clients=60 * longer(1, 10),
                                duration=f"{round(scaled(longer(4, 20)))}s", **options)
         await asyncio.sleep(0.3)
@@ -79,8 +79,8 @@ class Resize(Chaos):
 
     async def test_full_rings(self):
         """Clients and callbacks that wait for room go on, on whatever lane is theirs now."""
-        app = self.fast_app(more=("--ring", SMALL, "--window", SMALL))
-        proxy = self.fast_proxy(app, limits={"outbox": "8MiB"}, links={"ring": SMALL, "window": SMALL},
+        app = self.fast_app(limits=PATIENT_APP, more=("--ring", SMALL, "--window", SMALL))
+        proxy = self.fast_proxy(app, limits={"outbox": "8MiB"}, links={"ring": SMALL, "window": SMALL, **PATIENT_LINKS},
                                 routes=[{"path": "/*", "upstream": "app", "max_message": "128KiB"}], workers=1)
         count, size = longer(100, 400), 100_000
 
