@@ -303,7 +303,7 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
     }
 
     const auto now = loop_->now();
-    while (!ended_pools_.empty() && ended_pools_.front().until <= now) ended_pools_.pop_front();
+    std::erase_if(ended_pools_, [&](const auto& ended) { return ended.until <= now; });
     for (const auto& ended : ended_pools_) {
         if (ended.id == attach.pool) return {protocol::AttachStatus::unknown_pool, nullptr};
     }
@@ -329,7 +329,6 @@ Decision Core::decide(IncomingLink& link, const protocol::Hello& proxy, const pr
         place = std::make_unique<Pool>(*this, peer, proxy, attach);
         pool = place.get();
         upstream_ = proxy.upstream;
-        resume_window_ = app_window_of(proxy) * 6 / 5;
     } else if (pool->peer().epoch() != proxy.epoch || *pool->peer().id() != proxy.name ||
                pool->worker() != proxy.worker) {
         return refuse("the pool belongs to another worker");
@@ -402,7 +401,7 @@ void Core::on_pool_ended(Pool& pool, std::string_view why) {
             std::to_string(pool.connections().size()) + " connections: " + std::string(why));
     take_calls();
     if (pool.is_up()) outgoing.remove_pool(pool.budget());
-    ended_pools_.push_back({pool.id(), loop_->now() + 2 * resume_window_});
+    ended_pools_.push_back({pool.id(), loop_->now() + 2 * peer.resume_window()});
 
     for (auto& outcome : requests_.on_pool_ended(&pool)) {
         defer([completion = std::move(outcome.completion), status = outcome.status] { completion(status); });

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -193,8 +192,7 @@ class Core : public std::enable_shared_from_this<Core> {
         protocol::PoolId id;
         net::Clock::time_point until;
     };
-    std::deque<EndedPool> ended_pools_;
-    std::chrono::milliseconds resume_window_{30'000};
+    std::vector<EndedPool> ended_pools_;
     std::optional<std::string> upstream_;  ///< that the first proxy named
 
     Requests requests_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -22,10 +23,13 @@ class ProxyPeer {
         : id_(std::make_shared<const std::string>(hello.name)),
           epoch_(hello.epoch),
           software_(hello.software),
+          resume_window_(app_window_of(hello) * 6 / 5),
           pools_(hello.workers == 0 ? 1 : hello.workers) {}
 
     const std::shared_ptr<const std::string>& id() const noexcept { return id_; }
     protocol::Epoch epoch() const noexcept { return epoch_; }
+    /// For how long it may try to resume a pool.
+    std::chrono::milliseconds resume_window() const noexcept { return resume_window_; }
 
     /// Its pools, one place per worker; places may be empty.
     std::vector<std::unique_ptr<Pool>>& pools() noexcept { return pools_; }
@@ -42,6 +46,7 @@ class ProxyPeer {
     const std::shared_ptr<const std::string> id_;
     const protocol::Epoch epoch_;
     const std::string software_;
+    const std::chrono::milliseconds resume_window_;
     std::vector<std::unique_ptr<Pool>> pools_;
 };
 

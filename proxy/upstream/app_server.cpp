@@ -144,16 +144,16 @@ void AppServer::on_pool_ended(LanePool& pool, const PoolEnd& end) {
     if (end.are_held) {
         for (auto& departed : pool.take_departed()) upstream_.held().take(std::move(departed), pool);
     }
-    if (&pool != pool_.get()) return;  // an older one, whose time is over
-    const bool was_up = state_ == AppServerState::linked;
+    const bool is_older = &pool != pool_.get();  // superseded, and its time is over
+    const bool was_up = is_older || state_ == AppServerState::linked;
     if (was_up) upstream_.home().counters.pools_ended.add();
-    state_ = was_linked_ ? AppServerState::lost : AppServerState::failed;
-    const bool is_news = last_error_ != end.why;
-    last_error_ = end.why;
-    if (was_up || is_news) {  // one line per cause, not one per attempt
+    if (was_up || last_error_ != end.why) {  // one line per cause, not one per attempt
         log_warn(was_up ? "app server lost" : "app server not linked",
                  {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}, {"why", end.why}});
     }
+    if (is_older) return;
+    state_ = was_linked_ ? AppServerState::lost : AppServerState::failed;
+    last_error_ = end.why;
     older_.push_back(std::move(pool_));
     upstream_.on_app_server_changed();
     if (retired_) return;

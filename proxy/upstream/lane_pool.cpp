@@ -301,6 +301,8 @@ void LanePool::end(ByeCode code, const std::string& why, CloseReason reason, Cli
         lane->linked.link->touch();
     }
     chans_.for_each([&](Session& session) { session.on_pool_ended(reason, clients == Clients::hold); });
+    chans_ = {};  // sessions do not tell an ended pool that they end
+    for (const auto& lane : lanes_) lane->forget_waiting();
     if (!is_gone()) loop_.schedule(look_, loop_.now() + settings_.life.gone_after / 20);
 }
 

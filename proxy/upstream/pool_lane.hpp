@@ -62,7 +62,7 @@ class PoolLane {
 
     LanePool& pool() const noexcept { return pool_; }
 
-    /// The pool is resized: nobody waits here any more.
+    /// The pool is resized or has ended: nobody waits here any more.
     void forget_waiting() noexcept;
 
     const unsigned index;

@@ -38,6 +38,7 @@ struct Announced {
     std::string key;
     std::vector<std::string> features;
     char pool = 'A';  ///< all bytes of the pool's id
+    std::chrono::milliseconds app_window = 25s;
 };
 
 /// One worker of a proxy, played by the test's thread over real sockets and the real lane.
@@ -92,7 +93,7 @@ class FakeProxy {
         hello.worker = announced_.worker;
         hello.workers = announced_.workers;
         hello.max_frame = announced_.max_frame;
-        hello.app_window = 25s;
+        hello.app_window = announced_.app_window;
         hello.features = announced_.features;
         proto::Attach attach;
         attach.pool.bytes.fill(announced_.pool);

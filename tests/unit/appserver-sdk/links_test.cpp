@@ -324,6 +324,28 @@ TEST_CASE("links: a bad frame ends the pool and is named", "[appserver-sdk][link
     CHECK(app.saw("lost proxy-1"));
 }
 
+TEST_CASE("links: the id of an ended pool is remembered by the window of its own proxy", "[appserver-sdk][links]") {
+    RunningServer app;
+    Announced announced;
+    announced.app_window = 1h;
+    FakeProxy patient(app.path(), 1, announced);
+    patient.link();
+    announced.id = "proxy-2";
+    announced.epoch = 0xabcd0002;
+    announced.pool = 'B';
+    announced.app_window = 10ms;
+    FakeProxy hasty(app.path(), 1, announced);
+    hasty.link();
+    for (FakeProxy* proxy : {&patient, &hasty}) proxy->hang_up(0);
+    for (const char* id : {"lost proxy-1", "lost proxy-2"}) REQUIRE(app.saw(id));
+
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    FakeProxy again(app.path(), 1, announced);
+    while (again.attach(0).failed() && std::chrono::steady_clock::now() < deadline) again.hang_up(0);
+    CHECK(app.saw_up("proxy-2"));
+    CHECK(patient.attach(0) == proto::make_error_code(proto::errc::unknown_pool));
+}
+
 TEST_CASE("links: a pool has no lease before it is up", "[appserver-sdk][links]") {
     RunningServer app;
     Announced announced;

@@ -198,6 +198,21 @@ TEST_CASE("upstream: an Attached that does not fit ends the pool, which the app 
     CHECK(f.proxy.counters().held_connections.value() == 1);  // until it has ended at the app server for sure
 }
 
+TEST_CASE("upstream: a pool that another life of its app server took the place of is counted when it ends",
+          "[proxy][upstream]") {
+    Fixture f;
+    f.proxy.settings().links.dead_after = std::chrono::milliseconds(200);
+    f.proxy.settings().links.resume_window = std::chrono::milliseconds(600);
+    f.proxy.settings().upstreams[0].when_lost = {std::chrono::milliseconds(0), config::ThenLost::close};
+    f.app.hello().features = {protocol::kFeatureResume};
+    REQUIRE(f.link());
+    auto client = f.proxy.connect();
+    REQUIRE(client);
+    f.app.hello().epoch = protocol::Epoch{0x5678};  // the next links; those of before fall silent
+    CHECK(f.drain(*client).find(close_frame(1012)) != std::string::npos);
+    CHECK(f.proxy.counters().pools_ended.value() != 0);
+}
+
 TEST_CASE("upstream: a draining app server is told of the clients that have to leave it", "[proxy][upstream]") {
     Fixture f;
     f.proxy.settings().upstreams[0].when_lost = {std::chrono::milliseconds(0), config::ThenLost::close};
