@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -28,6 +29,7 @@ constexpr char kEnd = '.';
 constexpr char kBusy = 'b';
 
 constexpr timeval kPatience{10, 0};  // with a process that is stuck
+constexpr std::chrono::milliseconds kTryAgain{100};
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
 
@@ -48,6 +50,7 @@ HandOver::HandOver(net::asio::io_context& context, net::ListenSocket socket, std
     : socket_(std::move(socket)),
       arrivals_(context.get_executor(), socket_.fd()),
       peer_(context.get_executor()),
+      again_(context.get_executor()),
       descriptors_(std::move(descriptors)),
       on_taken_(std::move(on_taken)) {
     descriptors_.push_back(socket_.fd());
@@ -61,6 +64,7 @@ HandOver::~HandOver() { stop(); }
 
 void HandOver::stop() {
     if (arrivals_.is_open()) arrivals_.release();
+    again_.cancel();
     socket_.close();
     error_code ignored;
     peer_.close(ignored);
@@ -73,20 +77,27 @@ void HandOver::await_peer() {
 }
 
 void HandOver::on_peer() {
-    while (auto accepted = net::accept(socket_.fd())) {
-        net::UniqueFd peer = std::move(accepted.value().fd);
-        if (!is_ours(peer.get())) {
-            log_warn("takeover refused: another user");
-        } else if (peer_.is_open()) {
-            log_warn("takeover refused: another is under way");
-            (void)net::send_descriptors(peer.get(), kBusy);
-        } else {
-            log_info("another process is getting ready to take over");
-            peer_.assign(peer.release());
-            await_word();
-        }
+    auto accepted = net::accept(socket_.fd());
+    for (; accepted; accepted = net::accept(socket_.fd())) take_peer(std::move(accepted.value().fd));
+    if (accepted.error() == errc::operation_would_block) return await_peer();
+    // Out of descriptors: who waits would be announced again at once, for as long as there is none.
+    again_.expires_after(kTryAgain);
+    again_.async_wait([this](const error_code& ec) {
+        if (!ec && arrivals_.is_open()) on_peer();
+    });
+}
+
+void HandOver::take_peer(net::UniqueFd peer) {
+    if (!is_ours(peer.get())) {
+        log_warn("takeover refused: another user");
+    } else if (peer_.is_open()) {
+        log_warn("takeover refused: another is under way");
+        (void)net::send_descriptors(peer.get(), kBusy);
+    } else {
+        log_info("another process is getting ready to take over");
+        peer_.assign(peer.release());
+        await_word();
     }
-    await_peer();
 }
 
 void HandOver::await_word() {

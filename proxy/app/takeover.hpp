@@ -41,6 +41,7 @@ class HandOver {
   private:
     void await_peer();
     void on_peer();
+    void take_peer(net::UniqueFd peer);
     void await_word();
     void on_word();
     protocol::Result<void> give();
@@ -49,6 +50,7 @@ class HandOver {
     net::ListenSocket socket_;
     net::Descriptor arrivals_;  // watches socket_, does not own it
     net::Descriptor peer_;
+    net::Timer again_;  // when there may be a descriptor for who waits
     std::vector<int> descriptors_;
     const std::function<void()> on_taken_;
 };

@@ -1,5 +1,6 @@
 #include "proxy/app/takeover.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,6 +46,21 @@ struct Old {
     std::thread thread;
 };
 
+/// As long as it lives this process gets no file descriptor.
+struct NoDescriptors {
+    NoDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before);
+        rlimit few = before;
+        few.rlim_cur = 256;
+        ::setrlimit(RLIMIT_NOFILE, &few);
+        while (net::UniqueFd fd{::dup(STDERR_FILENO)}) taken.push_back(std::move(fd));
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before); }
+
+    rlimit before{};
+    std::vector<net::UniqueFd> taken;
+};
+
 }  // namespace
 
 TEST_CASE("takeover: every socket goes over, and the path stays", "[proxy][takeover]") {
@@ -74,6 +90,25 @@ TEST_CASE("takeover: every socket goes over, and the path stays", "[proxy][takeo
     CHECK(::access(old.path.c_str(), F_OK) == 0);
     CHECK(TakeOver::connect(old.path).has_value());  // it waits for the new one, which has the socket
     ::unlink(old.path.c_str());
+}
+
+TEST_CASE("takeover: while there is no descriptor for who wants to take over, it waits", "[proxy][takeover]") {
+    const auto path = tests::socket_path();
+    net::asio::io_context context;
+    HandOver hand_over(context, ListenSocket::open(Endpoint::unix_socket(path)).value(), {}, [] {});
+    auto taking = TakeOver::connect(path);
+    REQUIRE(taking);
+    {
+        const NoDescriptors none;
+        CHECK(context.run_for(50ms) < 10);  // and does not turn
+    }
+    std::thread old([&] { context.run_for(10s); });
+    const auto sockets = taking.value().take();
+    context.stop();
+    old.join();
+    REQUIRE(sockets);
+    CHECK(sockets.value().size() == 1);
+    ::unlink(path.c_str());
 }
 
 TEST_CASE("takeover: nobody is there", "[proxy][takeover]") {
