@@ -51,7 +51,8 @@ Application::Application(config::Settings settings, Start start)
       rules_(settings_.routes),
       files_(load_static_files(settings_.routes)),
       admission_(settings_.limits, links_at_most(settings_)),
-      until_ready_(main_.get_executor()) {
+      until_ready_(main_.get_executor()),
+      until_watchdog_(main_.get_executor()) {
     std::vector<std::string> names;
     for (const auto& upstream : settings_.upstreams) names.push_back(upstream.name);
     std::vector<const WorkerCounters*> seen;
@@ -78,6 +79,7 @@ void Application::run() {
     const Signals signals(main_, [this](int signal) { stop(signal); });
     for (const auto& worker : workers_) worker->start();
     if (old_) take_over_when_ready();
+    if (const auto interval = watchdog_interval()) feed_watchdog(*interval);
     try {
         main_.run();
     } catch (const std::exception& e) {
@@ -99,6 +101,15 @@ void Application::run() {
     }
     admin_.reset();  // it knows the workers
     workers_.clear();
+}
+
+/// Until the end: a drain takes its time too.
+void Application::feed_watchdog(std::chrono::microseconds interval) {
+    notify_systemd("WATCHDOG=1");
+    until_watchdog_.expires_after(interval);
+    until_watchdog_.async_wait([this, interval](const boost::system::error_code& ec) {
+        if (!ec) feed_watchdog(interval);
+    });
 }
 
 void Application::stop(int signal) {

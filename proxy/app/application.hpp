@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -38,6 +39,7 @@ class Application {
     void listen_fresh();
     ListenSockets listen(ListenSockets inherited);
     void stop(int signal);
+    void feed_watchdog(std::chrono::microseconds interval);
     bool resize(std::string_view upstream, unsigned pool_size);
 
     const config::Settings settings_;
@@ -52,6 +54,7 @@ class Application {
     std::optional<Drain> drain_;
     std::optional<TakeOver> old_;  // the process that we take over from
     net::Timer until_ready_;
+    net::Timer until_watchdog_;
     std::unique_ptr<HandOver> hand_over_;  // to the one that takes over from us
 };
 

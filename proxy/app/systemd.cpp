@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -20,9 +21,9 @@ namespace {
 constexpr int kFirstDescriptor = 3;  // SD_LISTEN_FDS_START
 
 /// The number in an environment variable; 0 where there is none.
-int number(const char* name) {
+std::int64_t number(const char* name) {
     const char* text = std::getenv(name);
-    int value = 0;
+    std::int64_t value = 0;
     if (text != nullptr) std::from_chars(text, text + std::strlen(text), value);
     return value;
 }
@@ -31,7 +32,7 @@ int number(const char* name) {
 
 std::vector<net::ListenSocket> sockets_from_systemd() {
     std::vector<net::ListenSocket> sockets;
-    const int count = number("LISTEN_PID") == ::getpid() ? number("LISTEN_FDS") : 0;
+    const auto count = number("LISTEN_PID") == ::getpid() ? number("LISTEN_FDS") : 0;
     ::unsetenv("LISTEN_PID");
     for (int fd = kFirstDescriptor; fd < kFirstDescriptor + count; ++fd) {
         auto socket = net::ListenSocket::adopt(net::UniqueFd(fd));
@@ -41,6 +42,12 @@ std::vector<net::ListenSocket> sockets_from_systemd() {
         sockets.push_back(std::move(socket).value());
     }
     return sockets;
+}
+
+std::optional<std::chrono::microseconds> watchdog_interval() {
+    const std::chrono::microseconds timeout(number("WATCHDOG_USEC"));
+    if (timeout.count() <= 1) return std::nullopt;
+    return timeout / 2;
 }
 
 void notify_systemd(std::string_view state) noexcept {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +15,11 @@ namespace trunkline::proxy {
 /// The sockets that were opened for this process, none where it was not started by socket activation. Once: the next
 /// call finds none. Throws std::runtime_error if one of them does not listen.
 std::vector<net::ListenSocket> sockets_from_systemd();
+
+/// How often the service manager wants to hear `WATCHDOG=1`: twice in the time after which it takes the service for
+/// stuck. Nothing where it does not watch. WATCHDOG_PID is not looked at: a process that takes over is not the one it
+/// names.
+std::optional<std::chrono::microseconds> watchdog_interval();
 
 /// Tells the service manager `state`, lines of `NAME=value`; silently nothing where there is none.
 void notify_systemd(std::string_view state) noexcept;

@@ -91,6 +91,22 @@ class Systemd(Scenario):
         self.assertEqual(proxy.wait(), 0)
         del clients
 
+    async def test_it_says_that_it_is_not_stuck_while_it_serves_and_while_it_drains(self):
+        manager, env = self.manager()
+
+        def hear(word, times=1):
+            for _ in range(times):
+                while word not in manager.recv(4096).decode().splitlines():
+                    pass
+        proxy = self.proxy(self.app(), env={**env, "WATCHDOG_USEC": str(100_000)}, drain_timeout="30s")
+        hear("WATCHDOG=1", 5)
+        client = await self.connect(proxy.url())
+        proxy.signal(signal.SIGTERM)
+        hear("STOPPING=1")
+        hear("WATCHDOG=1", 2)
+        await client.close()
+        self.assertEqual(proxy.wait(), 0)
+
     async def test_a_new_process_says_that_it_is_the_one(self):
         manager, env = self.manager()
         app = self.app()

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -41,6 +43,20 @@ TEST_CASE("notify_systemd: to a path or an abstract name, and to nobody", "[prox
     proxy::notify_systemd("READY=1");
     CHECK(::recv(manager.get(), text, sizeof text, 0) < 0);
     if (!is_abstract) ::unlink(name.c_str());
+}
+
+TEST_CASE("watchdog_interval: twice in the time that is asked for", "[proxy][systemd]") {
+    struct Row {
+        const char* text;
+        std::int64_t microseconds;  // 0: it does not watch
+    };
+    const auto row = GENERATE(values<Row>(
+        {{"30000000", 15'000'000}, {"3600000000", 1'800'000'000}, {"2", 1}, {"1", 0}, {"0", 0}, {"", 0}, {"-4", 0}}));
+    CAPTURE(row.text);
+    ::setenv("WATCHDOG_USEC", row.text, 1);
+    CHECK(proxy::watchdog_interval().value_or(std::chrono::microseconds(0)).count() == row.microseconds);
+    ::unsetenv("WATCHDOG_USEC");
+    CHECK_FALSE(proxy::watchdog_interval());
 }
 
 TEST_CASE("sockets_from_systemd: only what is for this process", "[proxy][systemd]") {
