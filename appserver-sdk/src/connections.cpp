@@ -198,11 +198,6 @@ void Core::wake_waiting(LaneSlot& slot) {
     });
 }
 
-void Core::set_lanes(PoolBudget& pool, std::uint32_t lanes) {
-    do take_calls();
-    while (!outgoing.set_lanes(pool, lanes));
-}
-
 void Core::append_pause_later(const std::shared_ptr<ConnectionState>& state) {
     defer([this, state] {
         if (LaneSlot* slot = slot_of(*state)) slot->pool.append_pause(*slot, state);

@@ -90,8 +90,6 @@ std::error_code Core::run() {
         loop_thread_.store(std::this_thread::get_id());
         post_after(options_.warm_up, [this] {
             if (handlers.on_ready) handlers.on_ready();
-            is_ready_ = true;
-            for (Pool* pool : all_pools()) pool->go_on();
         });
         take_calls();
         loop_->run();
@@ -474,6 +472,7 @@ void Core::end_stalled_pools(net::Clock::time_point now) {
         if (pool->has_ended()) continue;
         for (const auto& slot : pool->lanes()) {
             if (!slot->full_since) continue;
+            if (pool->waits_for_marks(*slot)) slot->full_since = now;  // it is not this lane that is stuck
             if (now - *slot->full_since >= limits().stall_timeout) {
                 pool->end(protocol::ByeCode::stalled,
                           "lane " + std::to_string(slot->index) + " is full and the proxy acknowledges nothing");

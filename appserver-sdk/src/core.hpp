@@ -95,8 +95,13 @@ class Core : public std::enable_shared_from_this<Core> {
     static std::uint8_t key_of(const Connection& connection) noexcept { return connection.state_->key; }
     /// Room came back on a lane.
     void on_room(LaneSlot& slot);
-    /// What other threads were promised room for is appended, and from here on home lanes are reckoned by this number.
-    void set_lanes(PoolBudget& pool, std::uint32_t lanes);
+    /// What other threads were promised room for is appended, then the Marks; from there on home lanes are reckoned by
+    /// this number.
+    template <class WriteMarks>
+    void set_lanes(PoolBudget& pool, std::uint32_t lanes, WriteMarks write_marks) {
+        do take_calls();
+        while (!outgoing.set_lanes(pool, lanes, write_marks));
+    }
     /// Connections have other home lanes: who waited on one looks again.
     void on_resized(Pool& pool);
     void append_pause_later(const std::shared_ptr<ConnectionState>& state);
@@ -105,8 +110,6 @@ class Core : public std::enable_shared_from_this<Core> {
     /// A lane has lost its link.
     void watch_lost_links();
     void on_detach(const Connection& connection);
-    /// on_ready was called.
-    bool is_ready() const noexcept { return is_ready_; }
 
     // --- Callbacks and time ---
     /// Runs `callback` and keeps what it throws from leaving; false if it threw.
@@ -206,7 +209,6 @@ class Core : public std::enable_shared_from_this<Core> {
     std::vector<std::function<void()>> deferred_;
     bool deferred_posted_ = false;
     bool is_turning_away_ = false;
-    bool is_ready_ = false;    // on_ready was called
     bool is_leaving_ = false;  // drains
     bool is_stopping_ = false;
     bool has_finished_ = false;

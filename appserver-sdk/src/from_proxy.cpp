@@ -1,7 +1,5 @@
 #include "appserver-sdk/src/from_proxy.hpp"
 
-#include <utility>
-
 #include "appserver-sdk/src/core.hpp"
 #include "appserver-sdk/src/proxy_peer.hpp"
 #include "trunkline/protocol/service/decode.hpp"
@@ -37,7 +35,7 @@ protocol::Result<Handled> FromProxy::on_sequenced(Bytes body) {
     // What this frame causes may have to be sent on this lane: without room it waits, and all behind it.
     if (!has_room(slot_.budget, core_.limits())) return Handled::later;
     TRUNKLINE_CHECK(protocol::decode(body, *this));
-    return std::exchange(handled_, Handled::done);
+    return Handled::done;
 }
 
 protocol::Result<void> FromProxy::on_unsequenced(std::uint32_t type, Bytes body) {
@@ -59,11 +57,6 @@ protocol::Result<void> FromProxy::on(const protocol::Open& message) {
     const auto chan = static_cast<std::uint64_t>(message.chan);
     if (!pool_.is_up()) return protocol::errc::unexpected_frame;
     if (chan <= slot_.highest_opened || !is_home_of(message.key)) return protocol::errc::bad_chan;
-    if (message.why != protocol::OpenReason::fresh && !core_.is_ready()) {
-        // It goes on in the midst of something: what it says now may be for clients of proxies that are not linked yet.
-        handled_ = Handled::later;
-        return boost::outcome_v2::success();
-    }
     TRUNKLINE_CHECK(core_.on_open(slot_, message));
     slot_.highest_opened = chan;
     return boost::outcome_v2::success();

@@ -41,7 +41,6 @@ class FromProxy {
     Core& core_;
     Pool& pool_;
     LaneSlot& slot_;
-    protocol::Handled handled_ = protocol::Handled::done;  // whether the frame just decoded was
 };
 
 }  // namespace trunkline

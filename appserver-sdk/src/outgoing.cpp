@@ -56,13 +56,6 @@ bool Outgoing::add_pool(const std::shared_ptr<PoolBudget>& pool) {
     return true;
 }
 
-bool Outgoing::set_lanes(PoolBudget& pool, std::uint32_t lanes) {
-    const std::lock_guard lock(mutex_);
-    if (!waiting_.calls.empty()) return false;
-    pool.lanes_.store(lanes, std::memory_order_relaxed);
-    return true;
-}
-
 void Outgoing::remove_pool(const std::shared_ptr<PoolBudget>& pool) {
     const std::lock_guard lock(mutex_);
     std::erase(pools_, pool);

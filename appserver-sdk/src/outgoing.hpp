@@ -89,8 +89,16 @@ class Outgoing {
     /// room there: take them first.
     bool add_pool(const std::shared_ptr<PoolBudget>& pool);
     /// The loop: home lanes are reckoned by so many lanes from now on. False, and nothing is done, if calls wait that
-    /// reserved room by the old number: take them first.
-    bool set_lanes(PoolBudget& pool, std::uint32_t lanes);
+    /// reserved room by the old number: take them first. `write_marks` is called under the lock, so that nobody has
+    /// reserved by the new number before.
+    template <class WriteMarks>
+    bool set_lanes(PoolBudget& pool, std::uint32_t lanes, WriteMarks&& write_marks) {
+        const std::lock_guard lock(mutex_);
+        if (!waiting_.calls.empty()) return false;
+        pool.lanes_.store(lanes, std::memory_order_relaxed);
+        write_marks();
+        return true;
+    }
     void remove_pool(const std::shared_ptr<PoolBudget>& pool);
     /// The loop only: the pools that fan-outs reach.
     const std::vector<std::shared_ptr<PoolBudget>>& pools() const noexcept { return pools_; }

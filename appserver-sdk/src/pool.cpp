@@ -87,7 +87,7 @@ bool Pool::has_answered_drain() const noexcept {
 
 void Pool::on_attached(LaneSlot& slot) {
     if (has_ended_) return;
-    lease_.on_attached(slot.index);
+    if (counts(slot)) lease_.on_attached(slot.index);
     if (is_up_) {
         renew_lease();
         on_progress(slot);
@@ -108,7 +108,7 @@ void Pool::on_lost(LaneSlot& slot, const boost::system::error_code& why) {
     if (!resumes_ || !is_up_ || code != protocol::ByeCode::link_lost) {
         return end(code, "lane " + std::to_string(slot.index) + " lost its link: " + why.message());
     }
-    lease_.on_lost(slot.index, net::is_closed_by_peer(why), core_.loop().now());
+    if (counts(slot)) lease_.on_lost(slot.index, net::is_closed_by_peer(why), core_.loop().now());
     core_.log(LogLevel::warning, "proxy " + *peer_.id() + ", worker " + std::to_string(worker_) + ": lane " +
                                      std::to_string(slot.index) + " lost its link: " + why.message());
     core_.watch_lost_links();
@@ -118,7 +118,7 @@ void Pool::renew_lease() {
     auto answered = net::Clock::time_point::max();
     for (const auto& slot : lanes_) {
         const bool was_attached = slot->lane.answered() != net::Clock::time_point{};
-        if (was_attached && !slot->has_fallen) answered = std::min(answered, slot->lane.answered());
+        if (was_attached && counts(*slot)) answered = std::min(answered, slot->lane.answered());
     }
     lease_.renew(answered);
 }

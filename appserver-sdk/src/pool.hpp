@@ -47,6 +47,7 @@ struct LaneSlot {
     std::uint64_t highest_opened = 0;                           ///< chan
     bool has_answered_drain = false;                            ///< the proxy has said all it will
     bool has_fallen = false;                                    ///< away, when the pool became smaller
+    std::uint64_t mark_end = 0;                                 ///< the offset behind our newest Mark
     std::optional<net::Clock::time_point> full_since;           ///< or the last acknowledgement while full
     std::deque<std::string> owed;                               ///< control frames beyond the reserve, in order
     std::vector<std::shared_ptr<ConnectionState>> owed_pauses;  ///< whose Pause waits behind those, each once
@@ -117,11 +118,18 @@ class Pool final : public net::TurnHook {
     LaneSlot* slot_for(const protocol::Attach& attach);
     /// By how many lanes home lanes are reckoned in what comes, and which lanes wait.
     const protocol::MarkBarrier& barrier() const noexcept { return barrier_; }
+    /// Whether the proxy may take nothing of this lane because our Mark has not come to it on another one.
+    bool waits_for_marks(const LaneSlot& slot) const noexcept;
     /// The proxy's Mark has come on a lane. With the last, all is as it says, here too.
     protocol::Result<void> on_mark(LaneSlot& slot, const protocol::Mark& mark);
 
   private:
     void on_turn_end() override {}
+    /// Whether the lease hangs on this lane: it is a home, or has been one and is not through. Not one that is only
+    /// attached yet.
+    bool counts(const LaneSlot& slot) const noexcept {
+        return !slot.has_fallen && (slot.index < barrier_.lanes() || slot.lane.handled() != 0);
+    }
     void add_lane();
     void switch_lanes(const protocol::Mark& mark);
     void fall_away(LaneSlot& slot);

@@ -22,14 +22,12 @@ class PoolLease {
     /// Whether no callback may be called any more.
     bool is_over(TimePoint now) const noexcept { return now > ends_; }
 
-    /// A lane has a link; for a new one it begins with that to count.
-    void on_attached(std::size_t lane) {
-        if (lane >= lanes_.size()) lanes_.resize(lane + 1);
-        lanes_[lane] = {true};
-    }
-    void on_lost(std::size_t lane, bool by_peer, TimePoint now) { lanes_[lane] = {true, now, by_peer}; }
+    /// A lane has a link, or none. Of a new one it is said when it begins to count.
+    void on_attached(std::size_t lane) { at(lane) = {true}; }
+    void on_lost(std::size_t lane, bool by_peer, TimePoint now) { at(lane) = {true, now, by_peer}; }
     /// A lane is no part of the pool any more.
-    void on_fallen(std::size_t lane) { lanes_[lane] = {}; }
+    void on_fallen(std::size_t lane) { at(lane) = {}; }
+    bool has(std::size_t lane) const noexcept { return lane < lanes_.size() && lanes_[lane].counts; }
     /// Whether the proxy closed all links so long ago that it is gone.
     bool is_abandoned(TimePoint now) const noexcept {
         for (const auto& lane : lanes_) {
@@ -51,6 +49,11 @@ class PoolLease {
         std::optional<TimePoint> lost{};
         bool by_peer = false;
     };
+
+    LaneState& at(std::size_t lane) {
+        if (lane >= lanes_.size()) lanes_.resize(lane + 1);
+        return lanes_[lane];
+    }
 
     const milliseconds app_window_;
     const milliseconds gone_after_;

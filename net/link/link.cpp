@@ -26,6 +26,7 @@ protocol::ByeCode bye_code(const boost::system::error_code& error) noexcept {
         case errc::offset_refused:
         case errc::bad_ack: return ByeCode::bad_offset;
         case errc::refused:
+        case errc::lane_refused:
         case errc::unknown_pool:
         case errc::bad_key:
         case errc::not_native:

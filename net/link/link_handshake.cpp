@@ -104,7 +104,7 @@ Result<std::optional<Attachment>> ProxyHandshake::on_frame(Bytes body, Buffer& o
         case AttachStatus::ok: break;
         case AttachStatus::unknown_pool: return errc::unknown_pool;
         case AttachStatus::bad_offset: return errc::offset_refused;
-        default: return errc::refused;
+        default: return errc::lane_refused;
     }
     if (!lane_.can_attach(attached.received)) {
         append(out, Bye{ByeCode::bad_offset, "Attached does not fit what was sent"});  // the app has attached the lane

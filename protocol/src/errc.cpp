@@ -27,6 +27,7 @@ class Category final : public boost::system::error_category {
             case errc::not_native: return "peer sent no announcement";
             case errc::bad_key: return "peer does not hold the link key";
             case errc::refused: return "refused by the peer";
+            case errc::lane_refused: return "lane refused by the peer";
             case errc::unknown_pool: return "pool unknown to the peer";
             case errc::offset_refused: return "peer cannot go on from our offset";
         }

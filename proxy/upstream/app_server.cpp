@@ -51,6 +51,7 @@ void AppServer::resize(unsigned lanes, unsigned of_all_workers) {
         log_info("the app server cannot resize its pool: its next one has the new size",
                  {{"upstream", upstream_.name()}, {"app_server", settings_.address.to_string()}, {"lanes", lanes}});
     }
+    upstream_.on_app_server_changed();
 }
 
 void AppServer::end_pool(const char* why, CloseReason reason) {
@@ -93,6 +94,7 @@ void AppServer::on_pool_up(LanePool& pool) {
     last_error_.clear();
     up_since_ = loop_.now();
     name_ = pool.name();
+    if (epoch_ != pool.epoch()) settled_at_ = up_since_ + long_wait_ * 3 / 2;
     epoch_ = pool.epoch();
     log_info("app server linked", {{"upstream", upstream_.name()},
                                    {"app_server", settings_.address.to_string()},
@@ -223,7 +225,7 @@ AppServerSnapshot AppServer::snapshot() const {
     snapshot.state = state_;
     snapshot.up_since = up_since_;
     snapshot.lanes_up = pool_ ? pool_->lanes_up() : 0;
-    snapshot.lanes = settings_.lanes;
+    snapshot.lanes = pool_ ? pool_->lanes_wanted() : settings_.lanes;
     snapshot.last_error = last_error_;
     return snapshot;
 }

@@ -29,6 +29,9 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     bool has_pool_up() const noexcept { return pool_ && pool_->is_up(); }
     /// Whether connections may be opened there at all: its pool is up, and it does not drain.
     bool takes_connections() const noexcept { return has_pool_up() && !pool_->is_draining(); }
+    /// Whether connections of other lives may go on there. Not just after it began: what they say next may be for
+    /// clients of other workers and proxies, which dial it as seldom as every `redial_max`.
+    bool takes_over() const noexcept { return takes_connections() && loop_.now() >= settled_at_; }
     /// Ends its pool, if any, and dials no more.
     void stop();
     /// How many lanes its pool has from now on, as soon as the app server has them too; one that cannot resize gets a
@@ -89,6 +92,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     AppServerState state_ = AppServerState::pending;
     bool was_linked_ = false;
     net::Clock::time_point up_since_{};
+    net::Clock::time_point settled_at_{};
     std::string last_error_;
     net::MemberHook<&AppServer::on_redial> redial_{*this};
 };

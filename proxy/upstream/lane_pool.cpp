@@ -117,7 +117,7 @@ void LanePool::on_link_attached(net::Link& link) {
     PoolLane& lane = *lanes_[index];
     const bool is_first = !std::exchange(lane.was_attached, true);
     lane.attached_since = loop_.now();
-    life_.on_attached(index);
+    if (counts(lane)) life_.on_attached(index);
     ++attached_;
     if (state_ == State::up) return is_first ? on_resize(loop_.now()) : owner_.on_link_resumed(*this);
     if (attached_ < lanes_.size() || state_ != State::dialling) return;
@@ -191,12 +191,12 @@ void LanePool::on_link_ended(net::Link& link, const boost::system::error_code& w
 }
 
 void LanePool::on_lane_lost(unsigned index, bool by_peer) {
-    life_.on_lost(index, by_peer);
+    if (counts(*lanes_[index])) life_.on_lost(index, by_peer);
     net::Dialler& dialler = *diallers_[index];
     const bool had_lived = loop_.now() - lanes_[index]->attached_since >= settings_.dial.retry_max;
     if (had_lived) dialler.reset_wait();
     if (!superseded_) had_lived ? dialler.dial() : dialler.dial_later();
-    if (is_part(*lanes_[index])) owner_.on_link_lost(*this);
+    if (!is_falling(*lanes_[index])) owner_.on_link_lost(*this);
     look();
 }
 
@@ -209,7 +209,7 @@ void LanePool::on_attach_failed(unsigned index, const boost::system::error_code&
         return fail(net::bye_code(why), "lane " + std::to_string(index) + ": " + why.message(),
                     CloseReason::app_server_lost);
     }
-    if (why == protocol::errc::refused && index >= target_ && !is_part(*lanes_[index])) return drop_lane(index);
+    if (why == protocol::errc::lane_refused && is_falling(*lanes_[index])) return drop_lane(index);
     if (std::exchange(new_epoch_, false)) {
         life_.on_new_epoch();
         look();
@@ -252,7 +252,7 @@ void LanePool::look() {
 void LanePool::on_look(net::Clock::time_point now) {
     auto heard = net::Clock::time_point::max();
     for (const auto& lane : lanes_) {
-        if (lane->was_attached && !lane->has_fallen) heard = std::min(heard, lane->linked.lane.heard());
+        if (lane->was_attached && counts(*lane)) heard = std::min(heard, lane->linked.lane.heard());
     }
     const auto state = life_.look(now, heard);
     if (state_ == State::up && state != PoolLife::State::live) {
@@ -325,7 +325,6 @@ void LanePool::close_links() {
 std::vector<Departed> LanePool::take_departed() {
     std::vector<Departed> all;
     for (const auto& lane : lanes_) {
-        if (!is_part(*lane)) continue;
         auto taken = lane->take_departed();
         std::move(taken.begin(), taken.end(), std::back_inserter(all));
     }

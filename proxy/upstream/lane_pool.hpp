@@ -95,6 +95,8 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     /// By how many lanes the home lanes of what we send are reckoned, and of what we get: not the same in between.
     unsigned lanes_out() const noexcept { return lanes_out_; }
     unsigned lanes_in() const noexcept { return barrier_.lanes(); }
+    /// How many it is to have.
+    unsigned lanes_wanted() const noexcept { return state_ == State::up && !resizes_ ? lanes_out_ : wanted_; }
     /// Has so many lanes from some time on. False: the app server cannot.
     bool resize(unsigned lanes);
     /// The app server's Mark has come on a lane.
@@ -136,8 +138,14 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     void fail(protocol::ByeCode code, const std::string& why, CloseReason reason);
     void on_drain_look(net::Clock::time_point now);
     void add_lane();
-    /// Not for one that is not used yet, nor for one that has nothing left to be handled and is about to fall away.
-    bool is_part(const PoolLane& lane) const noexcept { return lane.index < std::max(lanes_in(), lanes_out_); }
+    /// Whether this lane is about to fall away: the app server has said its last there but for answers, and may be done
+    /// with it at any time.
+    bool is_falling(const PoolLane& lane) const noexcept {
+        return lane.index >= target_ && (holds_back(lane) || lane.index >= lanes_in());
+    }
+    /// Whether its silence or its loss says anything of the pool: the app server counts it too.
+    bool counts(const PoolLane& lane) const noexcept { return lane.index < lanes_in() && !is_falling(lane); }
+    std::uint32_t proven_mark() const noexcept;
     bool is_resized() const noexcept;
     void on_resize(net::Clock::time_point now);
     void begin_resize();
@@ -194,12 +202,12 @@ void LanePool::for_each_unhandled(F&& f) const {
         lane.linked.lane.for_each_held([&](protocol::Bytes body, bool) { marks += is_mark(body) ? 1 : 0; });
         return marks;
     };
-    // Behind a Mark a connection may be on another lane: what stands before it goes first, on all of them.
+    // Behind a Mark a connection may be on another lane: what stands before it goes first, on all of them. What is
+    // known to be handled by a Mark is left out on all of them too, acknowledged or not: there must be no gaps.
     unsigned rounds = 0;
     for (const auto& lane : lanes_) rounds = std::max(rounds, marks_in(*lane));
-    for (unsigned round = 0; round <= rounds; ++round) {
+    for (unsigned round = rounds - std::min(rounds, version_ - proven_mark()); round <= rounds; ++round) {
         for (const auto& lane : lanes_) {
-            if (!is_part(*lane)) continue;
             unsigned at = rounds - marks_in(*lane);  // one whose Mark was handled holds nothing from before it
             lane->linked.lane.for_each_held([&](protocol::Bytes body, bool was_written) {
                 if (is_mark(body)) {

@@ -65,6 +65,7 @@ bool LanePool::mark() {
     ++version_;
     for (const auto& lane : lanes_) {
         lane->linked.send(frame);
+        lane->mark_end = lane->linked.lane.appended();
         lane->forget_waiting();
     }
     lanes_out_ = target_;
@@ -76,10 +77,25 @@ protocol::Result<void> LanePool::on_mark(PoolLane& lane, const protocol::Mark& m
     // The app server answers ours, nothing else.
     if (mark.version != version_ || mark.lanes != lanes_out_) return protocol::errc::unexpected_frame;
     TRUNKLINE_TRY(const bool is_last, barrier_.on_mark(lane.index, mark, static_cast<unsigned>(lanes_.size())));
+    if (is_falling(lane)) life_.on_fallen(lane.index);
     if (!is_last) return boost::outcome_v2::success();
+    for (const auto& added : lanes_) {
+        if (!counts(*added) || life_.has(added->index)) continue;
+        added->linked.lane.is_attached() ? life_.on_attached(added->index) : life_.on_lost(added->index, false);
+    }
     if (is_resized()) owner_.on_pool_resized(*this);
     loop_.schedule(resize_look_, loop_.now());  // not inside this lane's frame: the others have frames that wait
     return boost::outcome_v2::success();
+}
+
+/// The newest Mark before which the app server has handled everything: it has answered it, or has handled what stands
+/// behind it somewhere.
+std::uint32_t LanePool::proven_mark() const noexcept {
+    const auto is_passed = [](const auto& lane) {
+        return lane->mark_end != 0 && lane->linked.lane.peer_handled() > lane->mark_end;
+    };
+    const bool is_newest = barrier_.version() == version_ || std::any_of(lanes_.begin(), lanes_.end(), is_passed);
+    return is_newest ? version_ : version_ - 1;  // a resize begins when the one before is through
 }
 
 /// The app server has closed this lane, which is no part of the pool any more, and refuses to have it back: it has
@@ -87,7 +103,6 @@ protocol::Result<void> LanePool::on_mark(PoolLane& lane, const protocol::Mark& m
 void LanePool::drop_lane(unsigned index) {
     lanes_[index]->has_fallen = true;
     diallers_[index]->cancel();
-    life_.on_fallen(index);
     while (lanes_.size() > target_ && lanes_.back()->has_fallen) {
         lanes_.pop_back();
         diallers_.pop_back();

@@ -70,6 +70,7 @@ class PoolLane {
     std::uint32_t attempts = 0;  ///< to attach it
     bool was_attached = false;   ///< once
     bool has_fallen = false;     ///< away, when the pool became smaller
+    std::uint64_t mark_end = 0;  ///< the offset behind our newest Mark
     net::Clock::time_point attached_since{};
 
   private:

@@ -26,16 +26,14 @@ class PoolLife {
 
     PoolLife(unsigned lanes, const Times& times) : times_(times), lanes_(lanes, LaneState{true}) {}
 
-    /// A lane has a link; for a new one it begins with that to count.
-    void on_attached(unsigned lane) {
-        if (lane >= lanes_.size()) lanes_.resize(lane + 1);
-        lanes_[lane] = {true};
-    }
+    /// A lane has a link. Of a new one this, or `on_lost`, is said when it begins to count.
+    void on_attached(unsigned lane) { at(lane) = {true}; }
+    bool has(unsigned lane) const noexcept { return lane < lanes_.size() && lanes_[lane].counts; }
     /// A lane is no part of the pool any more.
-    void on_fallen(unsigned lane) { lanes_[lane] = {}; }
+    void on_fallen(unsigned lane) { at(lane) = {}; }
     /// A lane has lost its link. `by_peer`: its end was closed, which a process that is gone does too; else it fell
     /// silent.
-    void on_lost(unsigned lane, bool by_peer) { lanes_[lane] = {true, true, by_peer}; }
+    void on_lost(unsigned lane, bool by_peer) { at(lane) = {true, true, by_peer}; }
     /// Nobody listens at its address.
     void on_refused(TimePoint now) {
         if (!refused_since_) refused_since_ = now;
@@ -64,6 +62,10 @@ class PoolLife {
         bool by_peer = false;
     };
 
+    LaneState& at(unsigned lane) {
+        if (lane >= lanes_.size()) lanes_.resize(lane + 1);
+        return lanes_[lane];
+    }
     bool are_all_closed_by_peer() const noexcept;
     void leave(State state, const std::string& why);
 

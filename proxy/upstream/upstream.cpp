@@ -293,11 +293,12 @@ std::optional<Opened> Upstream::open(Session& session, const UpgradeRequest& req
 
 PoolLane* Upstream::lane_for(std::uint8_t key, const std::string& app_server, bool any) {
     for (const auto& candidate : app_servers_) {
-        if (app_server.empty() || candidate->name() != app_server) continue;
+        if (app_server.empty() || candidate->name() != app_server || !candidate->takes_over()) continue;
         if (PoolLane* lane = candidate->home_lane(key)) return lane;
     }
     if (!any) return nullptr;
-    AppServer* chosen = choose([key](AppServer& candidate) { return candidate.home_lane(key) != nullptr; });
+    AppServer* chosen =
+        choose([key](AppServer& candidate) { return candidate.takes_over() && candidate.home_lane(key) != nullptr; });
     return chosen != nullptr ? chosen->home_lane(key) : nullptr;
 }
 

@@ -77,8 +77,7 @@ class Chaos(Scenario):
 
     def app_arguments(self, name, limits=(), at_signal="stop"):
         limits = {"keep_alive": 100, "link_silence": 600, "proxy_gone_after": 500, "probe_timeout": 300, **dict(limits)}
-        arguments = ["--name", name, "--at-signal", at_signal, "--journal", self.journal_of(name),
-                     "--warm-up", round(scaled(300))]
+        arguments = ["--name", name, "--at-signal", at_signal, "--journal", self.journal_of(name)]
         for limit, value in limits.items():
             arguments += ["--limit", f"{limit}={round(scaled(value))}"]
         return arguments

@@ -100,6 +100,22 @@ class Resize(Chaos):
         self.assertEqual(proxy.metric("trunkline_pools_ended_total"), 0)
         self.expect_truthful("app")
 
+    async def test_no_new_link_can_be_made(self):
+        """What has fallen away, or is no home yet, is not missed: the links that there are carry all."""
+        relay = self.relay(self.fast_app(limits=PATIENT_APP))
+        proxy = self.fast_proxy(relay, workers=1, links={"dead_after": milliseconds(2000)})
+        clients = await self.clients(proxy, 20)
+        relay.refuse(True)
+        for size in (3, 8):
+            self.assertEqual(put(proxy, f"/upstreams/app?pool_size={size}"), 202)
+            await self.expect_served(*clients)
+            await asyncio.sleep(scaled(3.5))  # longer than the resume window
+            await self.expect_served(*clients)
+        relay.refuse(False)
+        await self.until(lambda: proxy.metric("trunkline_links", state="up") == 8, "one after the other is done")
+        await self.expect_served(*clients)
+        self.assertEqual(proxy.metric("trunkline_pools_ended_total"), 0)
+
     async def test_app_servers_drain_meanwhile(self):
         apps = [self.fast_app(name, at_signal="drain") for name in ("one", "two")]
         proxy = self.fast_proxy(*apps, when_lost=HOLD, workers=1)

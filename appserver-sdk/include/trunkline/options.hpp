@@ -62,9 +62,7 @@ struct Options {
     /// A regular file of at most 4096 bytes with that secret, the same as the proxies' `link_key_file`; read by the
     /// first `listen` if `link_key` is empty.
     std::string link_key_file;
-    /// `on_ready` is called this long after `run`, so that every proxy had time to link up. Connections that were those
-    /// of another app server, or of an earlier life of this one, wait for it too: what they say next may be for clients
-    /// of any proxy.
+    /// `on_ready` is called this long after `run`, so that every proxy had time to link up.
     std::chrono::milliseconds warm_up{1'500};
     Limits limits;
     /// Gets the SDK's log lines, on the thread that runs the loop. No payloads, no secrets, nothing per message. Empty:

@@ -72,34 +72,6 @@ TEST_CASE("links: a worker that does not come holds up the others for a while on
     one.expect<proto::BroadcastData>();
 }
 
-TEST_CASE("links: who comes from another app server waits until the app is ready", "[appserver-sdk][links]") {
-    bool ready = false;
-    Options options;
-    options.warm_up = 100ms;
-    RunningServer app(options, [&](AppServer& server) {
-        server.on_ready([&] { ready = true; });
-        server.on_connect([&](const Connection& connection, Answer answer) {
-            CHECK((ready || connection.opened() == Opened::fresh));
-            answer.accept();
-        });
-    });
-    FakeProxy proxy(app.path(), 2);
-    proxy.link();
-    proto::Open open;
-    open.why = proto::OpenReason::resumed;
-    proxy.open(1, open);
-    open.why = proto::OpenReason::migrated;
-    proxy.open(2, open);
-    proxy.data(1, "one");
-    proxy.data(2, "two");
-    CHECK(app.saw("message one"));
-    CHECK(app.saw("message two"));
-    proxy.open(3);
-    proxy.data(3, "three");
-    CHECK(app.saw("message three"));
-    app.on_loop([&] { CHECK(ready); });
-}
-
 TEST_CASE("links: what cannot be attached is refused with its status", "[appserver-sdk][links]") {
     RunningServer app;
     FakeProxy proxy(app.path(), 2);
@@ -108,14 +80,14 @@ TEST_CASE("links: what cannot be attached is refused with its status", "[appserv
 
     SECTION("a lane that has a link") {
         FakeProxy again(app.path(), 2);
-        CHECK(again.attach(0) == proto::make_error_code(proto::errc::refused));
+        CHECK(again.attach(0) == proto::make_error_code(proto::errc::lane_refused));
     }
     SECTION("another upstream") {
         Announced other;
         other.upstream = "other";
         other.pool = 'B';
         FakeProxy stranger(app.path(), 1, other);
-        CHECK(stranger.attach(0) == proto::make_error_code(proto::errc::refused));
+        CHECK(stranger.attach(0) == proto::make_error_code(proto::errc::lane_refused));
     }
     SECTION("resuming a pool that was never there") {
         Announced other;
@@ -134,7 +106,7 @@ TEST_CASE("links: what cannot be attached is refused with its status", "[appserv
         other.worker = 7;
         other.pool = 'D';
         FakeProxy wrong(app.path(), 1, other);
-        CHECK(wrong.attach(0) == proto::make_error_code(proto::errc::refused));
+        CHECK(wrong.attach(0) == proto::make_error_code(proto::errc::lane_refused));
     }
     CHECK(app.lines().empty());
 }

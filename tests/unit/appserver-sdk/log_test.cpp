@@ -75,7 +75,7 @@ TEST_CASE("log: whoever dials an app server that drains is refused without a war
         Announced next = migrating();
         next.pool = pool;
         FakeProxy again(f.app.path(), 1, next);
-        CHECK(again.attach(0) == proto::make_error_code(proto::errc::refused));
+        CHECK(again.attach(0) == proto::make_error_code(proto::errc::lane_refused));
     }
     f.app.on_loop([] {});
     CHECK(f.log.count(LogLevel::warning, "") == 0);

@@ -62,7 +62,7 @@ TEST_CASE("resize: a lane falls away when all of it was acknowledged, and is ref
     CHECK(proxy.expect<proto::Data>(2).as<proto::Data>().payload == "unread");
     proxy.expect<proto::Mark>(2);
     CHECK(proxy.ends(2));
-    CHECK(proxy.attach(2, 1, 2) == proto::make_error_code(proto::errc::refused));
+    CHECK(proxy.attach(2, 1, 2) == proto::make_error_code(proto::errc::lane_refused));
     CHECK_FALSE(app.last().send("on its new lane"));
     CHECK(proxy.expect<proto::Data>(0).as<proto::Data>().payload == "on its new lane");
 }

@@ -26,6 +26,7 @@ enum class errc {
     not_native,        ///< the peer sent no announcement
     bad_key,           ///< the announcement is not signed with our link key
     refused,           ///< the peer refused this link
+    lane_refused,      ///< the peer refused to attach this lane (Attached 3)
     unknown_pool,      ///< the peer does not know this pool (any more)
     offset_refused,    ///< the peer cannot go on from our offset, and has ended the pool
 };

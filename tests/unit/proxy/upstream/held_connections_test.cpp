@@ -184,6 +184,22 @@ TEST_CASE("HeldConnections: a message that two app servers were lost with goes t
     CHECK(f.is_nothing_kept());
 }
 
+TEST_CASE("HeldConnections: a new life takes over when every proxy had time to link to it", "[proxy][held]") {
+    Fixture f({30s, ThenLost::close});
+    const auto client = f.client();
+    f.app.server.is_busy = true;
+    f.say(client, 'a');
+    REQUIRE(f.proxy.run_until([&] { return f.app.has_waiting(); }));
+    const auto lost_at = net::Clock::now();
+    f.lose();
+    f.app.server.is_busy = false;
+    f.app.server.hello().epoch = protocol::Epoch{0x4321};
+    f.come_back();
+    REQUIRE(f.proxy.run_until([&] { return f.app.heard.size() == 3; }));
+    CHECK(f.app.heard == Lines{"open 0", "open 1", "a again"});
+    CHECK(f.app.opened_at - lost_at >= f.proxy.settings().links.redial_max * 3 / 2);
+}
+
 TEST_CASE("HeldConnections: what was said before a resize is handed on before the rest", "[proxy][held]") {
     Fixture f({30s, ThenLost::close});
     const auto first = f.client();
