@@ -37,6 +37,7 @@ class ResizeModel {
             app_.turn();
             for (const auto& place : proxy_.places()) check(place->lane);
             for (const auto& slot : app_.slots()) check(slot->lane);
+            if (!world_.is(ResizeMutant::none) || world_.random.chance(10)) check_unhandled();  // it takes its time
             if (todo_ > 0 && world_.schedule.has_cuts && world_.random.chance(5)) cut();
             if (todo_ > 0 && world_.random.chance(50)) act();
         }
@@ -101,6 +102,25 @@ class ResizeModel {
                 "more waits than the window allows");
         require(lane.held_bytes() < settings.ring_bytes + world_.largest + 2 + settings.reserve_bytes,
                 "a ring outgrew its bound");
+    }
+
+    /// What would be handed on now is, of each client, all from some message on.
+    void check_unhandled() const {
+        std::vector<std::uint32_t> newest(world_.clients.size());
+        for (const auto& frame : proxy_.unhandled()) {
+            auto& number = newest[frame.connection];
+            const auto& client = world_.clients[frame.connection];
+            if (number == 0 && !client.is_dismissed) {
+                require(frame.number <= client.handled.size() + 1, "a message is not handed on");
+            }
+            require(number == 0 || frame.number == number + 1, "messages are handed on with gaps, or out of order");
+            number = frame.number;
+        }
+        for (std::size_t i = 0; i < newest.size(); ++i) {
+            const auto& client = world_.clients[i];
+            const bool has_more = newest[i] != 0 ? newest[i] < client.sent : client.handled.size() < client.sent;
+            require(!has_more || (newest[i] == 0 && client.is_dismissed), "the last messages are not handed on");
+        }
     }
 
     void check_whole(const Client& client) const {

@@ -17,6 +17,7 @@ class ProxyPool {
         std::uint32_t attempts = 0;
         bool was_attached = false;
         bool has_fallen = false;
+        std::uint64_t mark_end = 0;  // of the newest, in its ring
     };
 
     ProxyPool(World& world, const AppPool& app, std::uint32_t lanes)
@@ -51,6 +52,26 @@ class ProxyPool {
             if (world_.clients[i].is_untold) tell(i);
         }
         if (looks_ && world_.random.chance(60)) on_resize();
+    }
+
+    /// What would be handed on if the app server were lost now: of each client, from the first that it may not have
+    /// handled. What stands before a Mark on any lane goes before what stands behind it on another, and is no matter
+    /// any more once something behind it was handled, on whatever lane.
+    std::vector<Frame> unhandled() const {
+        const bool by_lane = world_.is(ResizeMutant::hand_on_by_lane);
+        std::uint32_t first = world_.is(ResizeMutant::hand_on_handled) ? 0 : passed();
+        std::vector<Frame> frames;
+        for (auto version = by_lane ? version_ : first; version <= version_; ++version) {
+            for (const auto& place : places_) {
+                std::uint32_t at = version_ - marks_in(*place);
+                place->lane.for_each_held([&](Bytes body, bool) {
+                    const auto frame = decode_body(body);
+                    if (frame.kind == Kind::mark) ++at;
+                    if (frame.kind == Kind::data && (by_lane || at == version)) frames.push_back(frame);
+                });
+            }
+        }
+        return frames;
     }
 
     // --- Clients ---
@@ -169,6 +190,20 @@ class ProxyPool {
 
     // --- Resize ---
 
+    /// The newest of our Marks that the app server has passed on all lanes, as far as we know.
+    std::uint32_t passed() const {
+        const auto is_behind = [](const auto& place) {
+            return place->mark_end != 0 && place->lane.peer_handled() > place->mark_end;
+        };
+        return std::any_of(places_.begin(), places_.end(), is_behind) ? version_ : barrier_.version();
+    }
+
+    static std::uint32_t marks_in(const Place& place) {
+        std::uint32_t marks = 0;
+        place.lane.for_each_held([&](Bytes body, bool) { marks += decode_body(body).kind == Kind::mark ? 1 : 0; });
+        return marks;
+    }
+
     bool is_resized() const {
         const bool are_done = lanes_out_ == target_ && barrier_.lanes() == target_ && !barrier_.is_waiting();
         return are_done && (places_.size() == target_ || world_.is(ResizeMutant::resize_before_all_fell));
@@ -200,7 +235,9 @@ class ProxyPool {
         }
         ++version_;
         for (std::size_t i = 0; i < places_.size(); ++i) {
-            if (carries_mark(world_, i, lanes_out_, target_)) places_[i]->lane.append(bytes);
+            if (!carries_mark(world_, i, lanes_out_, target_)) continue;
+            places_[i]->lane.append(bytes);
+            places_[i]->mark_end = places_[i]->lane.appended();
         }
         lanes_out_ = target_;
         return true;

@@ -61,6 +61,8 @@ TEST_CASE("Resize: a broken rule is caught by some schedule", "[protocol][lane][
         {"opened chans are known by lane", ResizeMutant::opened_by_lane},
         {"a call of another thread passes a Mark", ResizeMutant::call_before_owed_mark},
         {"what waited behind Marks is forgotten", ResizeMutant::waiting_is_forgotten},
+        {"messages are handed on lane by lane", ResizeMutant::hand_on_by_lane},
+        {"messages are handed on that were handled before others that are not", ResizeMutant::hand_on_handled},
     }));
     CAPTURE(row.name);
     for (std::uint64_t i = 0; i < 2000; ++i) {

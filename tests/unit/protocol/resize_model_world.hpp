@@ -31,6 +31,8 @@ enum class ResizeMutant {
     opened_by_lane,          // which chans were opened is forgotten with the lane that opened them
     call_before_owed_mark,   // a call that another thread makes at the switch passes a Mark that waits for room
     waiting_is_forgotten,    // nobody takes up what waited behind the Marks
+    hand_on_by_lane,         // what is handed on, if the app server is lost, goes lane by lane
+    hand_on_handled,         // and all that is not acknowledged of it, though what came behind it was handled
 };
 
 struct ResizeSchedule {
@@ -134,6 +136,7 @@ class Barrier {
         return world_.is(ResizeMutant::number_by_first_mark) && real_.is_waiting() ? next_ : real_.lanes();
     }
     std::uint32_t next() const noexcept { return real_.is_waiting() ? next_ : real_.lanes(); }
+    std::uint32_t version() const noexcept { return real_.version(); }
     bool is_waiting() const noexcept { return real_.is_waiting(); }
     bool holds_back(std::size_t lane) const noexcept {
         return !world_.is(ResizeMutant::no_barrier) && real_.holds_back(static_cast<std::uint32_t>(lane));
