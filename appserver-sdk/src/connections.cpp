@@ -207,6 +207,7 @@ void Core::append_pause_later(const std::shared_ptr<ConnectionState>& state) {
 void Core::on_resized(Pool& pool) {
     log(LogLevel::info, describe(pool.peer()) + ": the pool of worker " + std::to_string(pool.worker()) + " has " +
                             std::to_string(pool.budget()->lanes()) + " lanes");
+    publish_proxies();
     for (const auto& slot : pool.lanes()) wake_waiting(*slot);
     if (!all_writable_waiters_.empty()) defer([this] { check_all_writable(); });
     defer([this, id = pool.id()] {  // what waited behind Marks

@@ -62,7 +62,8 @@ struct CallBatch {
 
 /// The way into the loop for all other threads: reserves room on the lanes, keeps the calls in order until the loop
 /// takes them, and wakes it once per batch. It also holds the few things that other threads may look at. Every member
-/// is for any thread unless it says otherwise; no lock is held while anything else is called, but `wake`.
+/// is for any thread unless it says otherwise; no lock is held while anything else is called, but `wake` and
+/// `write_marks`, which must not call back.
 class Outgoing {
   public:
     /// `wake` is called under the lock, and not after `stop`; it makes the loop call `take` soon.

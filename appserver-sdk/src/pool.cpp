@@ -238,6 +238,7 @@ void Pool::append_pause(LaneSlot& slot, const std::shared_ptr<ConnectionState>& 
 void Pool::pay(LaneSlot& slot) {
     slot.budget.owes.store(false, std::memory_order_relaxed);
     while (!slot.owed.empty() && append_if_reserve(slot, slot.owed.front())) slot.owed.pop_front();
+    if (slot.owed.empty() && slot.mark_end == LaneSlot::kMarkOwed) slot.mark_end = slot.lane.appended();
     if (slot.owed.empty()) {
         for (const auto& state : std::exchange(slot.owed_pauses, {})) {
             state->owes_pause = false;

@@ -41,17 +41,18 @@ struct LaneSlot {
     const std::uint32_t index;
     LaneBudget& budget;
     protocol::Lane lane;
-    IncomingLink* link = nullptr;                               ///< set from Attach on; null while there is none
-    std::optional<std::uint32_t> attempt;                       ///< of the newest Attach
-    std::uint64_t released = 0;                                 ///< peer_handled() as last taken off the budget
-    std::uint64_t highest_opened = 0;                           ///< chan
-    bool has_answered_drain = false;                            ///< the proxy has said all it will
-    bool has_fallen = false;                                    ///< away, when the pool became smaller
-    std::uint64_t mark_end = 0;                                 ///< the offset behind our newest Mark
-    std::optional<net::Clock::time_point> full_since;           ///< or the last acknowledgement while full
-    std::deque<std::string> owed;                               ///< control frames beyond the reserve, in order
-    std::vector<std::shared_ptr<ConnectionState>> owed_pauses;  ///< whose Pause waits behind those, each once
-    std::vector<std::shared_ptr<ConnectionState>> waiting;      ///< for room: to call back, or to go on unparking
+    IncomingLink* link = nullptr;                                  ///< set from Attach on; null while there is none
+    std::optional<std::uint32_t> attempt;                          ///< of the newest Attach
+    std::uint64_t released = 0;                                    ///< peer_handled() as last taken off the budget
+    std::uint64_t highest_opened = 0;                              ///< chan
+    bool has_answered_drain = false;                               ///< the proxy has said all it will
+    bool has_fallen = false;                                       ///< away, when the pool became smaller
+    static constexpr std::uint64_t kMarkOwed = ~std::uint64_t{0};  // while it waits for room
+    std::uint64_t mark_end = 0;                                    ///< the offset behind our newest Mark; kMarkOwed
+    std::optional<net::Clock::time_point> full_since;              ///< or the last acknowledgement while full
+    std::deque<std::string> owed;                                  ///< control frames beyond the reserve, in order
+    std::vector<std::shared_ptr<ConnectionState>> owed_pauses;     ///< whose Pause waits behind those, each once
+    std::vector<std::shared_ptr<ConnectionState>> waiting;         ///< for room: to call back, or to go on unparking
 };
 
 /// The lanes between one worker of a proxy and this app server. It is up when all its lanes are attached, from then on

@@ -50,7 +50,7 @@ void Pool::switch_lanes(const protocol::Mark& mark) {
             std::move(slot.owed_pauses.begin(), slot.owed_pauses.end(), std::back_inserter(owed_pauses));
             slot.owed_pauses.clear();
             append_control(slot, frame);
-            slot.mark_end = slot.lane.appended();
+            slot.mark_end = slot.owed.empty() ? slot.lane.appended() : LaneSlot::kMarkOwed;
         }
     });
     for (const auto& state : owed_pauses) {  // behind the Marks, on the lane that is its home now
@@ -61,9 +61,7 @@ void Pool::switch_lanes(const protocol::Mark& mark) {
 }
 
 bool Pool::waits_for_marks(const LaneSlot& slot) const noexcept {
-    const auto is_marked = [](const LaneSlot& lane) {
-        return lane.owed.empty() && lane.lane.peer_handled() >= lane.mark_end;
-    };
+    const auto is_marked = [](const LaneSlot& lane) { return lane.lane.peer_handled() >= lane.mark_end; };
     return is_marked(slot) &&
            !std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) { return is_marked(*lane); });
 }

@@ -68,6 +68,18 @@ std::optional<unsigned> pool_size_of(std::string_view query) {
     return number;
 }
 
+/// Whether the peer is on this machine.
+bool is_from_here(const tcp::socket& socket) {
+    error_code ec;
+    auto peer = socket.remote_endpoint(ec).address();
+    if (ec) return false;
+    if (peer == socket.local_endpoint(ec).address()) return true;
+    if (peer.is_v6() && peer.to_v6().is_v4_mapped()) {
+        peer = asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6());
+    }
+    return peer.is_loopback();
+}
+
 /// `PUT /upstreams/NAME?pool_size=N`. Not POST, which any page that a browser shows may send.
 Response change(std::string_view target, AdminSource& source) {
     constexpr std::string_view kUpstreams = "/upstreams/";
@@ -201,7 +213,7 @@ class Admin::Server {
         http::request_parser<http::empty_body> parser;
         parser.header_limit(kMaxHeadBytes);
         error_code ec;
-        const bool is_local = stream.socket().remote_endpoint(ec).address().is_loopback();
+        const bool is_local = is_from_here(stream.socket());
         co_await http::async_read_header(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
         Response result;
         if (!ec) {

@@ -48,9 +48,9 @@ class Application {
     ConnectionLimits admission_;
     std::vector<std::unique_ptr<WorkerCounters>> counters_;
     std::unique_ptr<ProxyStatus> status_;
-    std::unique_ptr<Admin> admin_;
     std::vector<std::unique_ptr<Worker>> workers_;
-    net::asio::io_context main_;  // of the thread that runs us
+    std::unique_ptr<Admin> admin_;  // it knows the workers
+    net::asio::io_context main_;    // of the thread that runs us
     std::optional<Drain> drain_;
     std::optional<TakeOver> old_;  // the process that we take over from
     net::Timer until_ready_;

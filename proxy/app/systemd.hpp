@@ -17,8 +17,8 @@ namespace trunkline::proxy {
 std::vector<net::ListenSocket> sockets_from_systemd();
 
 /// How often the service manager wants to hear `WATCHDOG=1`: twice in the time after which it takes the service for
-/// stuck. Nothing where it does not watch. WATCHDOG_PID is not looked at: a process that takes over is not the one it
-/// names.
+/// stuck. Nothing where it does not watch. WATCHDOG_PID is not looked at: systemd sets both only for what ExecStart
+/// starts, and a process that takes over gets WATCHDOG_USEC from ExecReload.
 std::optional<std::chrono::microseconds> watchdog_interval();
 
 /// Tells the service manager `state`, lines of `NAME=value`; silently nothing where there is none.

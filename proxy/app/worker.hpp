@@ -41,7 +41,7 @@ class Worker final : private UpgradeSink {
     /// Begins to dial and to serve, on a thread of its own.
     void start();
 
-    /// Other pools to the app servers of this upstream from now on. Any thread.
+    /// Another number of links to each app server of this upstream from now on, of all workers together. Any thread.
     void resize(std::size_t upstream, unsigned pool_size);
 
     /// Stops accepting at once and closes the clients, evenly over `settings.drain_timeout`; then says Bye to the app

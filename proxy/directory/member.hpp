@@ -43,7 +43,7 @@ struct HomeLane {
     std::uint32_t lane = 0;
     std::uint32_t lanes = 1;
 
-    bool is_home_of(std::uint8_t key) const noexcept { return lanes == 1 || key % lanes == lane; }
+    bool is_home_of(std::uint8_t key) const noexcept { return key % lanes == lane; }
 };
 
 }  // namespace trunkline::proxy

@@ -33,7 +33,7 @@ enum class CloseReason : std::uint8_t {
     ask_timeout,          ///< `ask`: the app did not answer in time
     app_server_lost,      ///< the pool ended without a word: link lost, silence, a bad frame
     app_server_stopping,  ///< the app server said Bye because it stops, or drains and its clients are not kept
-    redelivered_twice,    ///< two app servers were lost with the same message of this client unhandled
+    redelivered_twice,    ///< two pools ended with the same message of this client unhandled
 
     // The proxy ended it.
     draining,            ///< this proxy is being stopped

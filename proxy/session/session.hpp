@@ -24,7 +24,7 @@ namespace trunkline::proxy {
 
 class PoolLane;
 class SessionTable;
-struct HeldConnection;
+class HeldConnection;
 class Upstream;
 
 /// What all sessions of a worker share. Owned by the worker, outlives them.

@@ -99,7 +99,7 @@ void AppServer::on_pool_up(LanePool& pool) {
     log_info("app server linked", {{"upstream", upstream_.name()},
                                    {"app_server", settings_.address.to_string()},
                                    {"name", name_},
-                                   {"lanes", settings_.lanes}});
+                                   {"lanes", pool.lanes_out()}});
     for (std::size_t i = older_.size(); i-- > 0;) {
         if (older_[i]->has_epoch(epoch_)) older_[i]->on_newer_pool();  // may take it out
     }
@@ -112,7 +112,7 @@ void AppServer::on_link_lost(LanePool& pool) {
     log_warn("link lost", {{"upstream", upstream_.name()},
                            {"app_server", settings_.address.to_string()},
                            {"lanes_up", pool.lanes_up()},
-                           {"lanes", settings_.lanes}});
+                           {"lanes", pool.lanes_wanted()}});
     upstream_.on_app_server_changed();
 }
 
@@ -121,7 +121,7 @@ void AppServer::on_link_resumed(LanePool& pool) {
     log_info("link resumed", {{"upstream", upstream_.name()},
                               {"app_server", settings_.address.to_string()},
                               {"lanes_up", pool.lanes_up()},
-                              {"lanes", settings_.lanes}});
+                              {"lanes", pool.lanes_wanted()}});
     upstream_.on_app_server_changed();
 }
 

@@ -67,7 +67,7 @@ class HeldConnection {
     Departed departed;
     protocol::OpenReason why = protocol::OpenReason::resumed;
     const std::string app_server;  ///< the name of the one that was lost; empty: any will do
-    bool is_killer = false;        ///< two app servers were lost with the same message
+    bool is_killer = false;        ///< two pools ended with the same message unhandled
     std::chrono::steady_clock::time_point since{};
 
   private:

@@ -109,7 +109,7 @@ std::size_t HeldConnections::on_pool_gone(LanePool& pool) {
     for (auto& [held, list] : messages) held->put_first(std::move(list));
     for (auto& [chan, held] : by_chan) {
         if (held->is_killer) {
-            log_warn("connection closed: its message was handed to two app servers and both were lost",
+            log_warn("connection closed: its message was handed on once, and its app server was lost with it again",
                      {{"upstream", upstream_.name()}});
             give_up(*held, CloseReason::redelivered_twice);
         } else if (held->session != nullptr || !held->messages().empty()) {

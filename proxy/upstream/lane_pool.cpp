@@ -119,7 +119,11 @@ void LanePool::on_link_attached(net::Link& link) {
     lane.attached_since = loop_.now();
     if (counts(lane)) life_.on_attached(index);
     ++attached_;
-    if (state_ == State::up) return is_first ? on_resize(loop_.now()) : owner_.on_link_resumed(*this);
+    if (state_ == State::up) {
+        if (is_first) return on_resize(loop_.now());
+        if (!is_falling(lane)) owner_.on_link_resumed(*this);
+        return;
+    }
     if (attached_ < lanes_.size() || state_ != State::dialling) return;
     state_ = State::up;
     if (resumes_) look();

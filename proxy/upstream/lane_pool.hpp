@@ -83,8 +83,8 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     ChanTable<Session>& chans() noexcept { return chans_; }
     std::uint64_t ring_bytes() const noexcept;
 
-    /// Calls `f(body, was_written)` for every frame that the app server has not acknowledged, those of one connection
-    /// in their order.
+    /// Calls `f(body, was_written)` for every frame that the app server has neither acknowledged nor, as its Marks
+    /// show, handled; those of one connection in their order.
     template <class F>
     void for_each_unhandled(F&& f) const;
     /// The clients that have left and whose Close the app server has not acknowledged.
@@ -180,7 +180,7 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     std::vector<std::unique_ptr<net::Dialler>> diallers_;  // one per lane
     // A resize: lanes are added and attached; Marks go out, lanes_out_ changes; the app server's come, the barrier's
     // number changes; lanes beyond it fall away.
-    unsigned wanted_;  // by the configuration
+    unsigned wanted_;  // as configured, or as was asked for since
     unsigned target_;  // of the resize that is under way, or was last
     unsigned lanes_out_;
     std::uint32_t version_ = 0;  // of our newest Mark

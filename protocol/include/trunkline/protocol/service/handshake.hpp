@@ -33,7 +33,7 @@ struct Hello {
     std::string software;
     std::string mac;  ///< of the proxy, empty where links need no key; the app's stands in Attached
     std::chrono::milliseconds app_window{0};
-    std::uint32_t pool_size = 0;  ///< lanes of all workers of the proxy to this app server
+    std::uint32_t pool_size = 0;  ///< lanes of all workers of the proxy to this app server, when the pool was made
     std::string upstream;
     std::uint32_t worker = 0;
     std::uint32_t workers = 0;  ///< zero: `worker` is not announced either
