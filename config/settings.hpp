@@ -16,19 +16,19 @@ using std::chrono::milliseconds;
 /// them, never changed afterwards. `schema.md` says the same for people. Sizes are bytes; a duration of zero means
 /// "off" only where the comment says so.
 
-/// Where a proxy or app server listens or is dialled: `tcp://host:port` or `unix:///absolute/path`.
-struct Endpoint {
+/// One entry of `app_servers`, where the proxy dials: `tcp://host:port` or `unix:///absolute/path`.
+struct AppServerSettings {
     enum class Kind { tcp, unix_socket };
     Kind kind = Kind::tcp;
     std::string host;        ///< tcp: a name or an address, IPv6 without brackets
     std::uint16_t port = 0;  ///< tcp
     std::string path;        ///< unix_socket: absolute, at most 107 bytes
-    bool direct = true;      ///< of an app server: nothing in between answers, or refuses, in its place
+    bool direct = true;      ///< nothing in between answers, or refuses, in its place
 
     std::string to_string() const;
     /// Whether nothing but this machine can be reached by it: a Unix socket, 127.0.0.0/8, ::1 or `localhost`.
     bool is_local() const;
-    bool operator==(const Endpoint&) const = default;
+    bool operator==(const AppServerSettings&) const = default;
 };
 
 struct ListenerSettings {
@@ -48,8 +48,8 @@ struct WhenLostSettings {
 
 struct UpstreamSettings {
     std::string name;
-    std::vector<Endpoint> app_servers;  ///< never empty once loaded
-    unsigned pool_size = 5;             ///< lanes to each app server, over all workers; at least one per worker is used
+    std::vector<AppServerSettings> app_servers;  ///< never empty once loaded
+    unsigned pool_size = 5;  ///< lanes to each app server, over all workers; at least one per worker is used
     Balance balance = Balance::round_robin;
     WhenLostSettings when_lost;
 };

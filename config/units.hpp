@@ -34,7 +34,7 @@ struct HostPort {
 std::optional<HostPort> parse_address(std::string_view text);
 
 /// "tcp://host:port" or "unix:///absolute/path" (at most 107 bytes of path, what a socket address holds).
-std::optional<Endpoint> parse_endpoint(std::string_view text);
+std::optional<AppServerSettings> parse_app_server(std::string_view text);
 
 /// "example.com", "localhost", "10.0.0.1": a host name or an IPv4 address, in lower case already.
 bool is_host_name(std::string_view text);

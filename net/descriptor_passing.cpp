@@ -40,7 +40,7 @@ protocol::Result<void> send_descriptors(int socket, char byte, std::span<const i
         sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0) return last_error();
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<PassedDescriptors> receive_descriptors(int socket) {

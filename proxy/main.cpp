@@ -3,9 +3,9 @@
 #include <variant>
 
 #include "config/loader.hpp"
-#include "proxy/app/application.hpp"
-#include "proxy/app/command_line.hpp"
-#include "proxy/app/signals.hpp"
+#include "proxy/daemon/application.hpp"
+#include "proxy/daemon/command_line.hpp"
+#include "proxy/daemon/signals.hpp"
 #include "proxy/log/logging.hpp"
 
 extern char** environ;

@@ -23,11 +23,11 @@ protocol::Result<void> Core::on_open(LaneSlot& slot, const protocol::Open& open)
     outgoing.add_connection(state);
     if (!handlers.on_connect) {
         accept(state, {});
-        return boost::outcome_v2::success();
+        return protocol::success();
     }
     // If it throws, the answer is dropped on the way, which refuses.
     if (!guarded("on_connect", [&] { handlers.on_connect(connection, Answer(state)); })) close(state, 1011, {});
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 void Core::apply_accept(const std::shared_ptr<ConnectionState>& state, std::string_view frame) {

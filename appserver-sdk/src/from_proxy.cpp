@@ -39,7 +39,7 @@ protocol::Result<Handled> FromProxy::on_sequenced(Bytes body) {
 }
 
 protocol::Result<void> FromProxy::on_unsequenced(std::uint32_t type, Bytes body) {
-    if (pool_.has_ended() || type != protocol::Bye::kType) return boost::outcome_v2::success();
+    if (pool_.has_ended() || type != protocol::Bye::kType) return protocol::success();
     return protocol::decode(body, *this);
 }
 
@@ -59,37 +59,37 @@ protocol::Result<void> FromProxy::on(const protocol::Open& message) {
     if (chan <= slot_.highest_opened || !is_home_of(message.key)) return protocol::errc::bad_chan;
     TRUNKLINE_CHECK(core_.on_open(slot_, message));
     slot_.highest_opened = chan;
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Data& message) {
     TRUNKLINE_TRY(auto found, find(message.chan));
-    if (found == nullptr) return boost::outcome_v2::success();
+    if (found == nullptr) return protocol::success();
     // A copy of the handle: the callback may end the connection, which takes it out of the table.
     const Connection connection = *found;
     core_.on_data(connection, {kind_of(message.kind), message.payload, message.redelivered});
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Close& message) {
     TRUNKLINE_TRY(auto found, find(message.chan));
-    if (found == nullptr) return boost::outcome_v2::success();
+    if (found == nullptr) return protocol::success();
     const Connection connection = *found;
     const auto by = message.by == protocol::CloseBy::client ? ClosedBy::client : ClosedBy::proxy;
     core_.on_closed(connection, {by, message.code, std::string(message.reason)});
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Detach& message) {
     if (!pool_.migrates()) return protocol::errc::unexpected_frame;
     TRUNKLINE_TRY(auto found, find(message.chan));
     if (found != nullptr) core_.on_detach(Connection(*found));
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Drain& message) {
     if (message.mode == 1) pool_.on_drain_answered(slot_);
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Mark& message) { return pool_.on_mark(slot_, message); }
@@ -97,19 +97,19 @@ protocol::Result<void> FromProxy::on(const protocol::Mark& message) { return poo
 protocol::Result<void> FromProxy::on(const protocol::Backlog& message) {
     TRUNKLINE_TRY(auto found, find(message.chan));
     if (found != nullptr) core_.on_backlog(Connection(*found), message.on);
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<void> FromProxy::on(const protocol::RequestAck& message) {
     core_.on_request_answered(slot_, message.ack_id, status_of(message.status));
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 protocol::Result<void> FromProxy::on(const protocol::Bye& message) {
     // Answered with Bye, so that the proxy knows that nobody here handles anything of this pool any more.
     pool_.end(protocol::ByeCode::stopping, "the proxy ended it (" + std::to_string(static_cast<int>(message.code)) +
                                                "): " + std::string(message.text));
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 }  // namespace trunkline

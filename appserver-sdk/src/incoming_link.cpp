@@ -29,7 +29,7 @@ void IncomingLink::on_link_attached(net::Link&) { decision_.lane->pool.on_attach
 
 protocol::Result<void> IncomingLink::on_link_chunk(net::Link&, protocol::Bytes chunk) {
     decision_.lane->pool.on_chunk(*decision_.lane, chunk);
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 void IncomingLink::on_link_ended(net::Link&, const boost::system::error_code& why) {

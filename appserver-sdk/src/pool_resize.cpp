@@ -24,7 +24,7 @@ protocol::Result<void> Pool::on_mark(LaneSlot& slot, const protocol::Mark& mark)
     auto existing = static_cast<std::uint32_t>(lanes_.size());
     while (lanes_[existing - 1]->has_fallen) --existing;
     TRUNKLINE_TRY(const bool is_last, barrier_.on_mark(slot.index, mark, existing));
-    if (!is_last) return boost::outcome_v2::success();
+    if (!is_last) return protocol::success();
     for (const auto& added : lanes_) {
         if (!counts(*added) || lease_.has(added->index)) continue;
         const bool has_link = added->lane.is_attached();
@@ -35,7 +35,7 @@ protocol::Result<void> Pool::on_mark(LaneSlot& slot, const protocol::Mark& mark)
     for (const auto& lane : lanes_) highest = std::max(highest, lane->highest_opened);
     for (const auto& lane : lanes_) lane->highest_opened = highest;
     switch_lanes(mark);
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 /// Writes our own Marks, between the last that was sent by the old number and the first by the new one.

@@ -52,26 +52,26 @@ std::vector<ListenerSettings> read_listeners(Node node) {
     return listeners;
 }
 
-Endpoint read_endpoint(Node& node) {
-    Endpoint endpoint;
+AppServerSettings read_endpoint(Node& node) {
+    AppServerSettings endpoint;
     const auto written = node.text(kEndpointForm);
     if (!written) return endpoint;
-    if (auto parsed = parse_endpoint(*written)) return *std::move(parsed);
+    if (auto parsed = parse_app_server(*written)) return *std::move(parsed);
     const bool planned = written->starts_with("tls://");
     node.report(node.found() + (planned ? ", a scheme that this version does not know yet" : ""), kEndpointForm);
     return endpoint;
 }
 
 /// An endpoint, or a map with one and what stands before it.
-Endpoint read_app_server(Node& node) {
+AppServerSettings read_app_server(Node& node) {
     if (!node.holds_map()) return read_endpoint(node);
-    Endpoint endpoint;
+    AppServerSettings endpoint;
     if (!node.open_map("a map with address and direct")) return endpoint;
     Node address = node.require("address", kEndpointForm);
     bool is_direct = true;
     node.take("direct").read(is_direct);
     endpoint = read_endpoint(address);
-    if (endpoint != Endpoint{}) endpoint.direct = is_direct;
+    if (endpoint != AppServerSettings{}) endpoint.direct = is_direct;
     node.close_map();
     return endpoint;
 }

@@ -97,20 +97,20 @@ std::optional<HostPort> parse_address(std::string_view text) {
     return address;
 }
 
-std::optional<Endpoint> parse_endpoint(std::string_view text) {
+std::optional<AppServerSettings> parse_app_server(std::string_view text) {
     constexpr std::string_view kTcp = "tcp://";
     constexpr std::string_view kUnix = "unix://";
     if (text.starts_with(kTcp)) {
         auto address = split_host_port(text.substr(kTcp.size()));
         if (!address || address->port == 0) return std::nullopt;
         if (!is_ipv6(address->host) && !is_host_name(address->host)) return std::nullopt;
-        return Endpoint{Endpoint::Kind::tcp, std::move(address->host), address->port, {}};
+        return AppServerSettings{AppServerSettings::Kind::tcp, std::move(address->host), address->port, {}};
     }
     if (text.starts_with(kUnix)) {
         const std::string_view path = text.substr(kUnix.size());
         const bool control = std::any_of(path.begin(), path.end(), [](char c) { return c >= 0 && c < 0x20; });
         if (path.size() < 2 || path.front() != '/' || path.size() > kMaxSocketPath || control) return std::nullopt;
-        return Endpoint{Endpoint::Kind::unix_socket, {}, 0, std::string(path)};
+        return AppServerSettings{AppServerSettings::Kind::unix_socket, {}, 0, std::string(path)};
     }
     return std::nullopt;
 }

@@ -14,7 +14,7 @@ namespace trunkline::config {
 namespace {
 
 /// One name for one place, however it is written.
-std::string canonical(Endpoint endpoint) {
+std::string canonical(AppServerSettings endpoint) {
     if (endpoint.host == "localhost") endpoint.host = "127.0.0.1";
     return endpoint.to_string();
 }
@@ -57,8 +57,8 @@ void check_upstreams(const Settings& settings, Reading& reading) {
     std::map<std::string, std::string> owners;
     for (const auto& upstream : settings.upstreams) {
         for (std::size_t i = 0; i < upstream.app_servers.size(); ++i) {
-            const Endpoint& endpoint = upstream.app_servers[i];
-            if (endpoint == Endpoint{}) continue;  // reported already
+            const AppServerSettings& endpoint = upstream.app_servers[i];
+            if (endpoint == AppServerSettings{}) continue;  // reported already
             const std::string key = "upstreams." + upstream.name + ".app_servers." + std::to_string(i);
             const auto [it, is_first] = owners.emplace(canonical(endpoint), key);
             if (!is_first)

@@ -106,11 +106,11 @@ Result<void> Link::greet(Bytes chunk) {
         state_ = State::attached;
         heard_ = loop_.now();
         owner_.on_link_attached(*this);
-        if (state_ != State::attached || rest.empty()) return boost::outcome_v2::success();
+        if (state_ != State::attached || rest.empty()) return protocol::success();
         return owner_.on_link_chunk(*this, rest);
     }
     greeting_in_.assign(rest);
-    return boost::outcome_v2::success();
+    return protocol::success();
 }
 
 void Link::on_turn_end() {

@@ -67,7 +67,7 @@ Result<void> Lane::attach(std::uint64_t peer_received, std::uint64_t peer_limit,
     acked_ = handled_;
     ack_since_.reset();
     last_ack_ = now;
-    return boost::outcome_v2::success();
+    return success();
 }
 
 void Lane::detach() noexcept { attached_ = false; }
@@ -179,7 +179,7 @@ Result<void> Lane::on_ack(const Ack& ack, TimePoint now) {
     }
     if (side_ == Side::proxy) {
         if (!closed_) heard_ = now;  // behind it no stamp is answered
-        if (ack.stamp == newest_stamp_) return boost::outcome_v2::success();
+        if (ack.stamp == newest_stamp_) return success();
         newest_stamp_ = ack.stamp;
         // The first at once, so that links which all die within the delay renew the app's window too.
         if (std::exchange(awaits_stamp_, false)) ack_at_once_ = true;
@@ -188,7 +188,7 @@ Result<void> Lane::on_ack(const Ack& ack, TimePoint now) {
         if (ack.stamp > newest_stamp_) return errc::bad_ack;  // it answers what was not asked
         answered_ = std::max(answered_, TimePoint(std::chrono::milliseconds(ack.stamp)));
     }
-    return boost::outcome_v2::success();
+    return success();
 }
 
 }  // namespace trunkline::protocol

@@ -10,7 +10,7 @@
 
 #include "proxy/metrics/reasons.hpp"
 #include "proxy/metrics/upstream_snapshot.hpp"
-#include "proxy/session/close_reason.hpp"
+#include "proxy/clients/close_reason.hpp"
 
 namespace trunkline::proxy {
 

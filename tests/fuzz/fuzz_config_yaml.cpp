@@ -32,7 +32,7 @@ void check(const Settings& settings) {
     for (const auto& upstream : settings.upstreams) {
         require(is_plain_name(upstream.name) && upstream.pool_size >= 1);
         require(!upstream.app_servers.empty());
-        for (const auto& endpoint : upstream.app_servers) require(parse_endpoint(endpoint.to_string()) == endpoint);
+        for (const auto& endpoint : upstream.app_servers) require(parse_app_server(endpoint.to_string()) == endpoint);
     }
     for (const auto& route : settings.routes) {
         require(route_pattern_error(route.path).empty());

@@ -1,7 +1,7 @@
 // Any request head, through the rules of the upgrade. The reader below is far laxer than the real one, so that the
 // rules see names and values that no HTTP parser would let through.
-#include "proxy/listener/http_answer.hpp"
-#include "proxy/listener/upgrade.hpp"
+#include "proxy/http/http_answer.hpp"
+#include "proxy/http/upgrade.hpp"
 
 #include <cstdint>
 #include <cstdlib>

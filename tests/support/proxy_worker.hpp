@@ -12,10 +12,10 @@
 #include <utility>
 
 #include "net/listen_socket.hpp"
-#include "proxy/listener/upgrade_sink.hpp"
-#include "proxy/session/session.hpp"
-#include "proxy/session/session_table.hpp"
-#include "proxy/upstream/upstream.hpp"
+#include "proxy/clients/session.hpp"
+#include "proxy/clients/session_table.hpp"
+#include "proxy/http/upgrade_sink.hpp"
+#include "proxy/upstreams/upstream.hpp"
 
 namespace trunkline::tests {
 
@@ -94,7 +94,8 @@ class ProxyWorker {
         config::UpstreamSettings upstream;
         upstream.name = "test";
         for (const auto& path : {app_server, other_app_server}) {
-            if (!path.empty()) upstream.app_servers.push_back({config::Endpoint::Kind::unix_socket, "", 0, path});
+            if (!path.empty())
+                upstream.app_servers.push_back({config::AppServerSettings::Kind::unix_socket, "", 0, path});
         }
         upstream.pool_size = 2;
         settings.upstreams.push_back(upstream);

@@ -96,7 +96,7 @@ Result<void> encode_hello_without_mac(Buffer& out, Bytes received) {
     Writer writer(out);
     writer.map(entries);
     writer.raw(kept);
-    return boost::outcome_v2::success();
+    return success();
 }
 
 Result<Hello> decode_hello(Bytes received) {

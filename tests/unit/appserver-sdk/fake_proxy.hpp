@@ -237,11 +237,11 @@ class FakeProxy {
             return proto::Handled::done;
         }
         proto::Result<void> on_unsequenced(std::uint32_t type, proto::Bytes body) {
-            if (type != proto::Bye::kType) return boost::outcome_v2::success();
+            if (type != proto::Bye::kType) return protocol::success();
             const Frame frame{std::string(body)};
             const auto bye = frame.as<proto::Bye>();
             byes.push_back(std::to_string(static_cast<int>(bye.code)) + " " + std::string(bye.text));
-            return boost::outcome_v2::success();
+            return protocol::success();
         }
 
         proto::Lane lane;

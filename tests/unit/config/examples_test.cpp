@@ -117,7 +117,7 @@ TEST_CASE("examples: full has every key, and the defaults it claims", "[config][
     CHECK(full.upstreams.at(0).balance == UpstreamSettings{}.balance);
     CHECK(full.upstreams.at(0).when_lost.hold == UpstreamSettings{}.when_lost.hold);
     CHECK(full.upstreams.at(0).when_lost.then == UpstreamSettings{}.when_lost.then);
-    CHECK(full.upstreams.at(0).app_servers.back().direct == Endpoint{}.direct);
+    CHECK(full.upstreams.at(0).app_servers.back().direct == AppServerSettings{}.direct);
 }
 
 TEST_CASE("schema.md: has every key that the loader asks for, and no other", "[config][schema]") {

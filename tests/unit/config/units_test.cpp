@@ -75,13 +75,13 @@ TEST_CASE("units: endpoints, there and back", "[config][units]") {
     for (const auto text : {"tcp://127.0.0.1:7000"sv, "tcp://chat.internal:1"sv, "tcp://chat_1:65535"sv,
                             "tcp://[::1]:7"sv, "unix:///run/a.sock"sv, "unix:///a b"sv}) {
         CAPTURE(text);
-        const auto endpoint = parse_endpoint(text);
+        const auto endpoint = parse_app_server(text);
         REQUIRE(endpoint);
         CHECK(endpoint->to_string() == text);
     }
-    CHECK(parse_endpoint("tcp://Chat.Internal:1")->host == "chat.internal");
-    CHECK(parse_endpoint("unix://" + ("/" + std::string(106, 'x'))));
-    CHECK_FALSE(parse_endpoint("unix://" + ("/" + std::string(107, 'x'))));
+    CHECK(parse_app_server("tcp://Chat.Internal:1")->host == "chat.internal");
+    CHECK(parse_app_server("unix://" + ("/" + std::string(106, 'x'))));
+    CHECK_FALSE(parse_app_server("unix://" + ("/" + std::string(107, 'x'))));
     for (const auto text : {""sv,
                             "tcp://"sv,
                             "tcp://a"sv,
@@ -103,7 +103,7 @@ TEST_CASE("units: endpoints, there and back", "[config][units]") {
                             "unix:///a\nb"sv,
                             "unix:///a\0b"sv}) {
         CAPTURE(text);
-        CHECK_FALSE(parse_endpoint(text));
+        CHECK_FALSE(parse_app_server(text));
     }
 }
 
@@ -111,12 +111,12 @@ TEST_CASE("units: an endpoint is local only if nobody else can answer there", "[
     for (const auto text :
          {"tcp://127.0.0.1:1"sv, "tcp://127.9.9.9:1"sv, "tcp://localhost:1"sv, "tcp://[::1]:1"sv, "unix:///a"sv}) {
         CAPTURE(text);
-        CHECK(parse_endpoint(text)->is_local());
+        CHECK(parse_app_server(text)->is_local());
     }
     for (const auto text : {"tcp://10.0.0.1:1"sv, "tcp://127.example.com:1"sv, "tcp://localhost.example.com:1"sv,
                             "tcp://[::]:1"sv, "tcp://0.0.0.0:1"sv}) {
         CAPTURE(text);
-        CHECK_FALSE(parse_endpoint(text)->is_local());
+        CHECK_FALSE(parse_app_server(text)->is_local());
     }
 }
 

@@ -253,7 +253,7 @@ protocol::Result<Handled> AppServer::Sink::on_sequenced(Bytes body) {
 }
 
 protocol::Result<void> AppServer::Sink::on_unsequenced(std::uint32_t type, Bytes body) {
-    if (slot.pool.has_ended || type != protocol::Bye::kType) return boost::outcome_v2::success();
+    if (slot.pool.has_ended || type != protocol::Bye::kType) return protocol::success();
     return protocol::decode(body, *this);
 }
 

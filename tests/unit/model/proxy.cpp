@@ -222,7 +222,7 @@ protocol::Result<Handled> Proxy::Sink::on_sequenced(Bytes body) {
 }
 
 protocol::Result<void> Proxy::Sink::on_unsequenced(std::uint32_t type, Bytes body) {
-    if (type != protocol::Bye::kType) return boost::outcome_v2::success();
+    if (type != protocol::Bye::kType) return protocol::success();
     return protocol::decode(body, *this);
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "proxy/upstream/pool_life.hpp"
+#include "proxy/upstreams/native/pool_life.hpp"
 #include "tests/unit/model/link.hpp"
 
 namespace trunkline::model {

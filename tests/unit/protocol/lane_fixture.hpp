@@ -51,7 +51,7 @@ struct Recorder {
     }
     Result<void> on_unsequenced(std::uint32_t type, Bytes) {
         unsequenced.push_back(type);
-        return boost::outcome_v2::success();
+        return protocol::success();
     }
 };
 

@@ -1,4 +1,4 @@
-// The proxy's side of the resize model: proxy/upstream/lane_pool_resize.cpp and what it stands on, without sockets and
+// The proxy's side of the resize model: proxy/upstreams/native/lane_pool_resize.cpp and what it stands on, without sockets and
 // sessions.
 #pragma once
 

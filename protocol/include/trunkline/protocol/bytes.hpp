@@ -1,9 +1,10 @@
 #pragma once
 
-#include <boost/outcome/boost_result.hpp>
 #include <cstddef>
 #include <string>
 #include <string_view>
+
+#include "trunkline/protocol/result.hpp"
 
 namespace trunkline::protocol {
 
@@ -16,9 +17,5 @@ using Buffer = std::string;
 
 /// What a WebSocket or link message carries: UTF-8 text or arbitrary bytes (RFC 6455 §5.6; SPEC.md "Data").
 enum class PayloadKind : unsigned char { text, binary };
-
-/// A value or an `error_code` of one of our categories (errc.hpp). Expected failures are values, never exceptions.
-template <class T>
-using Result = boost::outcome_v2::boost_result<T>;
 
 }  // namespace trunkline::protocol

@@ -230,7 +230,7 @@ Result<void> Lane::receive(Bytes chunk, TimePoint now, Handler& handler) {
         TRUNKLINE_CHECK(on_frame(chunk.substr(0, whole), length->prefix, now, handler));
         chunk.remove_prefix(whole);
     }
-    return boost::outcome_v2::success();
+    return success();
 }
 
 template <class Handler>
@@ -245,7 +245,7 @@ Result<void> Lane::on_frame(Bytes frame, std::size_t prefix, TimePoint now, Hand
     if (has_waiting()) {
         received_ += frame.size();
         wait(frame);
-        return boost::outcome_v2::success();
+        return success();
     }
     TRUNKLINE_TRY(auto verdict, handler.on_sequenced(body));
     received_ += frame.size();
@@ -254,7 +254,7 @@ Result<void> Lane::on_frame(Bytes frame, std::size_t prefix, TimePoint now, Hand
     } else {
         wait(frame);
     }
-    return boost::outcome_v2::success();
+    return success();
 }
 
 template <class Handler>
@@ -264,13 +264,13 @@ Result<void> Lane::resume(TimePoint now, Handler& handler) {
         TRUNKLINE_TRY(auto length, read_length(rest, settings_.max_frame_bytes));
         const std::size_t whole = length->prefix + length->body;
         TRUNKLINE_TRY(auto verdict, handler.on_sequenced(rest.substr(length->prefix, length->body)));
-        if (verdict == Handled::later) return boost::outcome_v2::success();
+        if (verdict == Handled::later) return success();
         inbox_begin_ += whole;
         on_handled(whole, now);
     }
     Buffer().swap(inbox_);
     inbox_begin_ = 0;
-    return boost::outcome_v2::success();
+    return success();
 }
 
 }  // namespace trunkline::protocol

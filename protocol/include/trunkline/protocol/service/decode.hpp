@@ -113,7 +113,7 @@ template <class Sink, class Message>
 Result<void> hand_over(Sink& sink, const Message& message) {
     if constexpr (std::is_void_v<decltype(sink.on(message))>) {
         sink.on(message);
-        return boost::outcome_v2::success();
+        return success();
     } else {
         return sink.on(message);
     }

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/metrics/counters.hpp"
+#include "proxy/attachments/departed.hpp"
+#include "trunkline/protocol/bytes.hpp"
+#include "trunkline/protocol/service/extension.hpp"
+
+namespace trunkline::proxy {
+
+class Session;
+
+/// A message of a client that no app server has handled, or perhaps one that is gone.
+struct HeldMessage {
+    std::size_t cost() const noexcept { return payload.size() + sizeof(HeldMessage); }
+
+    protocol::PayloadKind kind;
+    bool redelivered;
+    std::string payload;
+};
+
+/// A connection without an app server. Its client may stay, or have left since. Counted in the gauges with all that it
+/// keeps, as long as it lives. Owned by HeldConnections; its session refers to it.
+class HeldConnection {
+  public:
+    HeldConnection(WorkerCounters& counters, Session& of, std::string name)
+        : session(&of), app_server(std::move(name)), counters_(counters) {
+        counters_.held_connections.add(1);
+    }
+    HeldConnection(WorkerCounters& counters, Departed&& of, std::string name)
+        : session(nullptr), departed(std::move(of)), app_server(std::move(name)), counters_(counters) {
+        counters_.held_connections.add(1);
+    }
+    HeldConnection(const HeldConnection&) = delete;
+    HeldConnection& operator=(const HeldConnection&) = delete;
+    ~HeldConnection() {
+        counters_.held_connections.add(-1);
+        counters_.held_messages.add(-static_cast<std::int64_t>(messages_.size()));
+        for (const auto& message : messages_) counters_.held_bytes.add(-static_cast<std::int64_t>(message.cost()));
+    }
+
+    /// What the client sends meanwhile.
+    void add(protocol::PayloadKind kind, protocol::Bytes payload) {
+        messages_.push_back({kind, false, std::string(payload)});
+        said_bytes_ += messages_.back().cost();
+        count(messages_.back());
+    }
+    /// What its app server had not handled: it came before.
+    void put_first(std::vector<HeldMessage>&& unhandled) {
+        for (const auto& message : unhandled) count(message);
+        unhandled.insert(unhandled.end(), std::make_move_iterator(messages_.begin()),
+                         std::make_move_iterator(messages_.end()));
+        messages_ = std::move(unhandled);
+    }
+    const std::vector<HeldMessage>& messages() const noexcept { return messages_; }  // in order
+    /// Whether the client is not read any more.
+    bool is_full() const noexcept { return said_bytes_ >= kMaxBytes; }
+    static constexpr std::size_t kMaxBytes = 16 << 10;
+
+    Session* session;  ///< null: the client has left, see `departed`
+    Departed departed;
+    protocol::OpenReason why = protocol::OpenReason::resumed;
+    const std::string app_server;  ///< the name of the one that was lost; empty: any will do
+    bool is_killer = false;        ///< two pools ended with the same message unhandled
+    std::chrono::steady_clock::time_point since{};
+
+  private:
+    void count(const HeldMessage& message) noexcept {
+        counters_.held_messages.add(1);
+        counters_.held_bytes.add(static_cast<std::int64_t>(message.cost()));
+    }
+
+    WorkerCounters& counters_;
+    std::vector<HeldMessage> messages_;
+    std::size_t said_bytes_ = 0;  // of those that came since
+};
+
+}  // namespace trunkline::proxy

@@ -1,0 +1,415 @@
+#include "proxy/clients/session.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "proxy/http/http_answer.hpp"
+#include "proxy/log/logging.hpp"
+#include "proxy/attachments/held_connections.hpp"
+#include "proxy/upstreams/native/lane_pool.hpp"
+#include "proxy/upstreams/upstream.hpp"
+#include "trunkline/protocol/service/encode.hpp"
+#include "trunkline/protocol/websocket/frame_writer.hpp"
+
+namespace trunkline::proxy {
+
+using net::Clock;
+using net::IoResult;
+using protocol::Bytes;
+using protocol::PayloadKind;
+namespace websocket = protocol::websocket;
+
+namespace {
+
+// A client's bytes are read only as far as its lane has room, but never in smaller pieces than this: the ring may
+// overshoot by so much per client that was being read when it filled.
+constexpr std::size_t kMinReadBytes = 16 << 10;
+
+// What a message costs of its client's share of a lane, beside its bytes: many small ones keep an app server busy for
+// longer than few large ones.
+constexpr std::size_t kMessageCost = 64;
+
+// A client heard so rarely may have had its answers later than the kernel waits with an ACK, 40 ms.
+constexpr std::chrono::milliseconds kAnswersLate{20};
+
+/// When a connection that comes now is too old: 10 % earlier or later than `age` by chance, so that those who came
+/// together do not leave together. Its id is chance already.
+Clock::time_point end_of_age(Clock::time_point now, std::chrono::milliseconds age, const protocol::ConnectionId& id) {
+    if (age.count() == 0) return Clock::time_point::max();
+    std::uint32_t chance = 0;
+    std::memcpy(&chance, id.bytes.data() + 12, sizeof chance);
+    return now + age - age / 10 + age / 5 * std::int64_t{chance} / (std::int64_t{1} << 32);
+}
+
+CloseReason reason_of(websocket::ReadFailure failure) {
+    using enum websocket::ReadFailure;
+    switch (failure) {
+        case invalid_utf8:
+        case invalid_close_reason: return CloseReason::invalid_utf8;
+        case message_too_big: return CloseReason::message_too_big;
+        case too_many_fragments: return CloseReason::too_many_fragments;
+        default: return CloseReason::protocol_error;
+    }
+}
+
+}  // namespace
+
+/// What the frame reader hands over while one chunk is read.
+struct Session::Incoming {
+    Session& session;
+
+    void on_message(PayloadKind kind, Bytes payload) { session.on_message(kind, payload); }
+    void on_ping(Bytes payload) {
+        if (session.state_ != State::open || !session.make_room(payload.size(), Content::own)) return;
+        Outbox& out = session.outbox();
+        const std::size_t before = out.bytes();
+        char header[websocket::kMaxServerHeader];
+        const std::size_t n = websocket::write_header(header, websocket::Opcode::pong, payload.size());
+        out.append({header, n}, payload);
+        session.queued(before);
+    }
+    void on_pong(Bytes) {}  // any byte shows that the client lives
+    void on_close(std::uint16_t code, Bytes reason) { session.on_client_close(code, reason); }
+    bool stopped() const { return session.state_ == State::closed; }
+};
+
+Session::Session(SessionHome& home, Upstream& upstream, const config::RouteSettings& route)
+    : home_(home), route_(route), upstream_(upstream) {}
+
+Session::~Session() = default;
+
+// --- Begin ---
+
+void Session::start(Upgraded client, const Opened& opened) {
+    stream_ = net::ByteStream(client.fd.release());
+    ticket_ = std::move(client.ticket);
+    binding_ = opened.binding;
+    set_key(opened.key);
+
+    heard_ = last_message_ = since_ = progress_ = home_.loop.now();
+    leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, opened.id);
+    boost::system::error_code ec;
+    token_ = home_.loop.poller().add(stream_.descriptor(), *this, ec);
+    if (ec) return close(CloseReason::internal_error);
+
+    if (route_.ask) {
+        asking_ = std::make_unique<Asking>(Asking{std::move(client.request), opened});
+    } else {
+        state_ = State::open;
+        since_ = {};
+        answer_upgrade(client.request, client.request.subprotocol);
+        enter_directory(opened, std::nullopt);
+    }
+    wake_by(next_deadline(heard_));
+}
+
+void Session::answer_upgrade(const UpgradeRequest& request, Bytes subprotocol) {
+    outbox().append_answer(switching_protocols(request, subprotocol));
+    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
+    home_.loop.touch(*this);
+}
+
+void Session::enter_directory(const Opened& opened, std::optional<Bytes> user) {
+    if (!upstream_.directory().add(*this, opened.id, opened.key, user)) return close(CloseReason::internal_error);
+    upstream_.counters().opens.add();
+    upstream_.counters().connections.add(1);
+    if (is_logged(config::LogLevel::debug)) {
+        log_debug("connection open", {{"connection", opened.id.to_string()}, {"upstream", upstream_.name()}});
+    }
+}
+
+void Session::on_accept(std::optional<Bytes> user, const std::vector<Bytes>& groups, std::optional<Bytes> subprotocol) {
+    if (state_ == State::asking) {
+        const auto asking = std::move(asking_);
+        const auto& offered = asking->request.offered;
+        const bool fits = subprotocol && std::find(offered.begin(), offered.end(), *subprotocol) != offered.end();
+        state_ = State::open;
+        last_message_ = home_.loop.now();
+        since_ = {};
+        answer_upgrade(asking->request, fits ? *subprotocol : Bytes());
+        if (record_ && fits) upstream_.remember_subprotocol(record_, *subprotocol);
+        enter_directory(asking->opened, user);
+        wake_by(next_deadline(last_message_));
+        if (binding_.lane != nullptr && binding_.lane->pool().is_draining()) move();
+    } else if (user && state_ == State::open) {
+        upstream_.directory().set_user(*this, user);
+    }
+    if (state_ != State::open) return;
+    for (const Bytes group : groups) upstream_.directory().join(*this, group);
+}
+
+// --- From the client ---
+
+void Session::on_ready(std::uint32_t events) {
+    if (state_ == State::closed) return;
+    if (events & EPOLLOUT) {
+        can_write_ = true;
+        if (outbox_) home_.loop.touch(*this);
+    }
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        readable_ = true;
+        hung_up_ = hung_up_ || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+        if (state_ == State::open && paused_.is_paused()) {
+            if (events & (EPOLLHUP | EPOLLERR)) return close(CloseReason::client_reset);
+            // The end of the client's stream is behind what nobody reads. If it was closed, and not only shut for
+            // sending, what we send now is answered with a reset.
+            if ((events & EPOLLRDHUP) && !outbox_) send_ping();
+        }
+        read();
+    }
+}
+
+void Session::read() {
+    const auto block = home_.loop.read_block();
+    while (readable_) {
+        if (state_ == State::closed) return;
+        if (state_ == State::open) look_for_room();
+        if (paused_.is_paused() && state_ == State::open) return;
+
+        std::size_t size = block.size();
+        if (state_ == State::open) {
+            size = std::min(size, std::max(kMinReadBytes, room_for_reading()));
+        }
+        if (home_.loop.now() - heard_ > kAnswersLate) stream_.defer_ack();
+        const auto in = stream_.read_some(block.first(size));
+        if (in.status == IoResult::Status::would_block) {
+            readable_ = false;
+            return;
+        }
+        if (in.status != IoResult::Status::ok) {
+            const bool ended = in.status == IoResult::Status::end;
+            if (state_ == State::closing) {
+                flush();  // it may still read our close frame
+                if (state_ != State::closed) finish();
+                return;
+            }
+            close(ended ? CloseReason::client_gone : CloseReason::client_reset);
+            return;
+        }
+        const auto now = home_.loop.now();
+        heard_ = now;
+        pinged_ = false;
+        if (state_ == State::asking) return close(CloseReason::protocol_error);
+
+        Incoming incoming{*this};
+        const websocket::ReadLimits limits{route_.max_message_bytes,
+                                           static_cast<std::uint32_t>(home_.settings.limits.fragments)};
+        const auto result = reader_.feed(block.first(in.bytes), limits, incoming);
+        if (state_ == State::closed) return;
+        if (result.has_failed()) {
+            close(reason_of(result.failure), static_cast<std::uint16_t>(websocket::close_code(result.failure)),
+                  websocket::describe(result.failure));
+        }
+        if (state_ == State::open) {
+            if (!reader_.has_partial()) {
+                since_ = {};
+            } else if (since_ == Clock::time_point{}) {
+                since_ = now;
+                wake_by(now + home_.settings.timeouts.message);
+            }
+        }
+        if (in.bytes == size && !hung_up_) return home_.loop.poller().again(token_);
+        if (in.bytes < size && !hung_up_) readable_ = false;
+    }
+}
+
+void Session::look_for_room() {
+    if (held_ != nullptr) {
+        if (held_->is_full()) pause(PauseReason::held);
+    } else if (binding_.lane->is_blocked()) {
+        wait_for_lane();
+        pause(PauseReason::lane_full);
+    }
+}
+
+std::size_t Session::room_for_reading() const noexcept {
+    if (held_ != nullptr) return 0;
+    return std::min(static_cast<std::size_t>(binding_.lane->room()), share_left());
+}
+
+void Session::on_message(PayloadKind kind, Bytes payload) {
+    if (state_ != State::open) {
+        home_.counters.drops(DropReason::client_closing).add();
+        return;
+    }
+    since_ = {};  // this one is whole; another may have begun behind it
+    if (held_ != nullptr) {
+        last_message_ = home_.loop.now();
+        home_.counters.count_message(Direction::to_app, payload.size());
+        return held_->add(kind, payload);
+    }
+    if (payload.size() > binding_.lane->max_payload()) {
+        home_.counters.drops(DropReason::too_large).add();
+        return close(CloseReason::message_too_big);
+    }
+    last_message_ = home_.loop.now();
+    home_.counters.count_message(Direction::to_app, payload.size());
+    binding_.lane->send_data(binding_.chan, kind, payload);
+    count_share(payload.size());
+}
+
+// --- Its share of the lane ---
+//
+// A lane is one queue. A client that sends faster than the app handles would fill it, and all others on the lane would
+// wait behind its messages; so no more than an eighth of the ring is one client's.
+
+void Session::count_share(std::size_t payload_bytes) {
+    const auto cost = static_cast<std::uint32_t>(payload_bytes + kMessageCost);
+    const auto& lane = binding_.lane->linked.lane;
+    if (lane.peer_handled() >= share_mark_) {
+        share_before_ = share_behind_ + cost;
+        share_behind_ = 0;
+        share_mark_ = lane.appended();
+    } else {
+        share_behind_ += cost;
+    }
+    if (awaits_ack_ || share_left() > 0) return;
+    awaits_ack_ = true;
+    binding_.lane->wait_for_ack(*this);
+    pause(PauseReason::share);
+}
+
+void Session::on_acknowledged() {
+    awaits_ack_ = false;
+    if (state_ != State::open) return;
+    const auto& lane = binding_.lane->linked.lane;
+    if (lane.peer_handled() >= lane.appended()) {
+        share_before_ = share_behind_ = 0;
+    } else if (lane.peer_handled() >= share_mark_) {
+        share_before_ = std::exchange(share_behind_, 0);
+        share_mark_ = lane.appended();  // not handled yet, so another acknowledgement will come
+    }
+    if (share_left() > 0) return go_on(PauseReason::share);
+    awaits_ack_ = true;
+    binding_.lane->wait_for_ack(*this);
+}
+
+std::size_t Session::share_left() const noexcept {
+    const std::size_t share = std::max<std::size_t>(home_.settings.links.ring_bytes / 8, kMinReadBytes);
+    const std::size_t used = std::size_t{share_before_} + share_behind_;
+    return used < share ? share - used : 0;
+}
+
+void Session::on_client_close(std::uint16_t code, Bytes reason) {
+    if (state_ == State::closing) {
+        close_seen_ = true;
+        if (!outbox_) finish();
+        return;
+    }
+    close(CloseReason::client_closed, code, reason);
+}
+
+void Session::pause(PauseReason reason) { paused_.add(reason); }
+
+void Session::go_on(PauseReason reason) {
+    if (!paused_.remove(reason)) return;
+    heard_ = last_message_ = home_.loop.now();  // its deadlines rested
+    if (since_ != Clock::time_point{}) since_ = heard_;
+    if (readable_) home_.loop.poller().again(token_);
+}
+
+void Session::on_app_pause(bool on) {
+    if (state_ != State::open) return;
+    if (on) {
+        pause(PauseReason::app);
+    } else {
+        go_on(PauseReason::app);
+    }
+}
+
+void Session::wait_for_lane() {
+    if (waits_for_lane_) return;
+    waits_for_lane_ = true;
+    binding_.lane->wait(*this);
+}
+
+void Session::on_resized(PoolLane& home) {
+    binding_.lane = &home;
+    share_before_ = share_behind_ = 0;  // of another lane
+    share_mark_ = 0;
+    awaits_ack_ = false;
+    go_on(PauseReason::share);
+    if (waits_for_lane_) on_lane_room();
+}
+
+void Session::on_lane_room() {
+    waits_for_lane_ = false;
+    if (close_untold_) {
+        tell_app_closed({});
+        if (!close_untold_ && state_ == State::closed) leave_table();
+        return;
+    }
+    if (state_ != State::open) return;
+    if (detach_untold_) return send_detach();
+    if (backlog_ != backlog_told_) tell_backlog();
+    go_on(PauseReason::lane_full);
+}
+
+// --- Deadlines ---
+
+void Session::send_ping() {
+    protocol::Buffer frame;
+    websocket::append_ping(frame, {});
+    outbox().append(frame, {});
+    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
+    home_.loop.touch(*this);
+}
+
+void Session::wake_by(Clock::time_point when) {
+    if (deadline_.is_scheduled() && wake_ <= when) return;  // wakes earlier and looks again
+    wake_ = when;
+    home_.loop.schedule(deadline_, when);
+}
+
+Clock::time_point Session::next_deadline(Clock::time_point now) const {
+    const auto& times = home_.settings.timeouts;
+    auto when = Clock::time_point::max();
+    if (outbox_ && !can_write_) when = progress_ + times.write_progress;
+    switch (state_) {
+        case State::asking: return std::min(when, since_ + route_.ask_timeout);
+        case State::closing: return std::min(when, (outbox_ ? now : since_) + times.close);
+        case State::closed: return when;
+        case State::open: break;
+    }
+    when = std::min(when, pinged_ ? heard_ + times.ping + times.pong : heard_ + times.ping);
+    if (since_ != Clock::time_point{} && !paused_.is_paused()) when = std::min(when, since_ + times.message);
+    if (route_.idle_timeout.count() != 0) when = std::min(when, last_message_ + route_.idle_timeout);
+    return std::min(when, leaves_at_);
+}
+
+void Session::on_deadline(Clock::time_point now) {
+    const auto& times = home_.settings.timeouts;
+    if (outbox_ && !can_write_ && now - progress_ >= times.write_progress) {
+        if (state_ == State::closing) return finish();
+        return close(CloseReason::write_stalled);
+    }
+    if (state_ == State::asking && now - since_ >= route_.ask_timeout) return close(CloseReason::ask_timeout);
+    if (state_ == State::closing && !outbox_ && now - since_ >= times.close) return finish();
+    if (state_ == State::open) {
+        if (now >= leaves_at_) return close(CloseReason::max_connection_age);
+        if (paused_.is_paused()) {
+            // It is we who do not read: its deadlines rest. A ping still goes out, for whatever stands between.
+            if (now - heard_ >= times.ping) send_ping();
+            heard_ = last_message_ = now;
+        }
+        if (since_ != Clock::time_point{} && !paused_.is_paused() && now - since_ >= times.message) {
+            return close(CloseReason::message_timeout);
+        }
+        if (route_.idle_timeout.count() != 0 && now - last_message_ >= route_.idle_timeout) {
+            return close(CloseReason::idle_timeout);
+        }
+        const auto silence = now - heard_;
+        if (pinged_ && silence >= times.ping + times.pong) return close(CloseReason::pong_timeout);
+        if (silence >= times.ping && !pinged_) {
+            pinged_ = true;
+            heard_ = now - times.ping;  // if this comes late, because we were held up, the client has its time still
+            send_ping();
+        }
+    }
+    wake_by(next_deadline(now));
+}
+
+}  // namespace trunkline::proxy

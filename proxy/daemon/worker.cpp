@@ -1,0 +1,155 @@
+#include "proxy/daemon/worker.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <stdexcept>
+
+#include "proxy/http/http_answer.hpp"
+#include "proxy/log/logging.hpp"
+
+namespace trunkline::proxy {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kHeartbeat = 250ms;
+constexpr auto kDrainStep = 20ms;
+
+}  // namespace
+
+Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters)
+    : settings_(shares.settings),
+      counters_(counters),
+      admission_(shares.admission),
+      home_{loop_, settings_, counters, sessions_},
+      http_(HttpContext{loop_, shares.rules, shares.files, settings_.timeouts, counters, *this}) {
+    for (std::size_t i = 0; i < settings_.upstreams.size(); ++i) {
+        upstreams_.push_back(std::make_unique<Upstream>(home_, identity, i));
+    }
+    for (const auto& route : settings_.routes) {
+        const auto at = std::find_if(upstreams_.begin(), upstreams_.end(),
+                                     [&](const auto& upstream) { return upstream->name() == route.upstream; });
+        upstream_of_route_.push_back(at == upstreams_.end() ? nullptr : at->get());
+    }
+}
+
+Worker::~Worker() { join(); }
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+bool Worker::is_looking_up() const {
+    return std::any_of(upstreams_.begin(), upstreams_.end(),
+                       [](const auto& upstream) { return upstream->is_looking_up(); });
+}
+
+void Worker::listen(ListenSockets sockets) {
+    loop_.post([this, sockets = std::move(sockets)]() mutable {
+        for (auto& socket : sockets) {
+            listeners_.push_back(
+                std::make_unique<Listener>(loop_, std::move(socket), settings_.limits, admission_, http_));
+            listeners_.back()->start();
+        }
+    });
+}
+
+void Worker::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+    try {
+        heartbeat_due_ = net::Clock::now();
+        on_heartbeat(heartbeat_due_);
+        for (const auto& upstream : upstreams_) upstream->start();
+        loop_.run();
+    } catch (const std::exception& e) {
+        // A worker that went on without knowing its own state could lose messages in silence.
+        log_error("worker failed", {{"why", e.what()}});
+        flush_log();
+        std::_Exit(1);
+    }
+}
+
+void Worker::resize(std::size_t upstream, unsigned pool_size) {
+    loop_.post([this, upstream, pool_size] { upstreams_[upstream]->resize(pool_size); });
+}
+
+void Worker::on_upgrade(Upgraded client) {
+    if (refuses_) return refuse(std::move(client), RefuseReason::draining, "this proxy is being stopped");
+    const std::size_t route = client.request.route;
+    Upstream& upstream = *upstream_of_route_[route];
+    auto session = std::make_unique<Session>(home_, upstream, settings_.routes[route]);
+    const auto opened = upstream.open(*session, client.request, client.peer_address);
+    if (!opened) return refuse(std::move(client), RefuseReason::no_app_server, "no app server is available");
+    sessions_.add(std::move(session)).start(std::move(client), *opened);
+}
+
+void Worker::refuse(Upgraded client, RefuseReason reason, const char* text) {
+    http_.refuse(std::move(client.fd), unavailable(reason, text), std::move(client.ticket));
+}
+
+void Worker::on_heartbeat(net::Clock::time_point now) {
+    counters_.on_turn(now);
+    counters_.loop_lag.record(now - heartbeat_due_);
+    counters_.ring_bytes.set(static_cast<std::int64_t>(ring_bytes()));
+    heartbeat_due_ = now + kHeartbeat;
+    loop_.schedule(heartbeat_, heartbeat_due_);
+}
+
+std::uint64_t Worker::ring_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& upstream : upstreams_) bytes += upstream->ring_bytes();
+    return bytes;
+}
+
+// --- Drain ---
+
+void Worker::drain(Listener::Waiting waiting, std::function<void()> done) {
+    loop_.post([this, waiting, done = std::move(done)]() mutable {
+        drained_ = std::move(done);
+        begin_drain(waiting);
+    });
+}
+
+void Worker::begin_drain(Listener::Waiting waiting) {
+    for (const auto& listener : listeners_) listener->stop(waiting);
+    http_.wind_down();
+    refuses_ = waiting == Listener::Waiting::take;
+    drain_ends_ = loop_.now() + settings_.drain_timeout;
+    on_drain_step(loop_.now());
+}
+
+/// Closes as many clients as are due, so that at this pace all are gone in time and none much earlier.
+void Worker::on_drain_step(net::Clock::time_point now) {
+    // The last Closes are to reach the app servers before the Byes do, and what clients have left behind.
+    if ((sessions_.size() == 0 && http_.size() == 0 && ring_bytes() == 0 && counters_.held_connections.value() == 0) ||
+        now >= drain_ends_ + settings_.timeouts.close) {
+        http_.stop([] {});
+        for (const auto& upstream : upstreams_) upstream->stop();
+        loop_.post([this] {  // after the turn that wrote the last frames and the Byes
+            loop_.stop();
+            drained_();
+        });
+        return;
+    }
+    const auto left = now >= drain_ends_ ? 1 : (drain_ends_ - now) / kDrainStep + 1;
+    std::size_t open = 0;
+    for (std::size_t i = 0; i < sessions_.size(); ++i) open += sessions_.at(i).has_ended() ? 0 : 1;
+    drain_due_ += static_cast<double>(open) / static_cast<double>(left);
+    auto share = std::min(open, static_cast<std::size_t>(drain_due_));
+    drain_due_ -= static_cast<double>(share);
+    for (std::size_t i = 0; i < sessions_.size() && share > 0; ++i) {
+        Session& session = sessions_.at(i);
+        if (session.has_ended()) continue;
+        session.close(CloseReason::draining);
+        --share;
+        if (i < sessions_.size() && &sessions_.at(i) != &session) --i;  // it has left at once, another took its place
+    }
+    loop_.schedule(drain_step_, now + kDrainStep);
+}
+
+}  // namespace trunkline::proxy

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "net/loop.hpp"
+#include "proxy/daemon/listen_sockets.hpp"
+#include "proxy/http/http_sessions.hpp"
+#include "proxy/http/listener.hpp"
+#include "proxy/metrics/counters.hpp"
+#include "proxy/clients/session.hpp"
+#include "proxy/clients/session_table.hpp"
+#include "proxy/upstreams/upstream.hpp"
+
+namespace trunkline::proxy {
+
+/// What all workers look at: constant after start, or safe from any thread.
+struct WorkerShares {
+    const config::Settings& settings;
+    const UpgradeRules& rules;
+    const std::vector<std::shared_ptr<const StaticFiles>>& files;  ///< by route
+    ConnectionLimits& admission;
+};
+
+/// One thread of the proxy with all that lives on it: a loop, its listeners, the sessions that came in by
+/// them, and its own pools to every app server. It shares settings that never change with the others, and nothing else.
+/// Made, started and stopped on main's thread.
+class Worker final : private UpgradeSink {
+  public:
+    /// All that is shared outlives it.
+    Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters);
+    ~Worker() override;
+
+    /// Takes clients from these sockets, from `start` on. Any thread.
+    void listen(ListenSockets sockets);
+
+    /// Begins to dial and to serve, on a thread of its own.
+    void start();
+
+    /// Another number of links to each app server of this upstream from now on, of all workers together. Any thread.
+    void resize(std::size_t upstream, unsigned pool_size);
+
+    /// Stops accepting at once and closes the clients, evenly over `settings.drain_timeout`; then says Bye to the app
+    /// servers, ends the thread and calls `done` on it. Where the clients that wait are left to another process, those
+    /// that have come and not yet asked for anything are still let in. Any thread, once.
+    void drain(Listener::Waiting waiting, std::function<void()> done);
+
+    /// Waits for the end of its thread, that is of a drain.
+    void join();
+
+    /// Whether a name is being looked up. That cannot be cancelled, and the destructor would wait for it. After `join`.
+    bool is_looking_up() const;
+
+  private:
+    void on_upgrade(Upgraded client) override;
+    void refuse(Upgraded client, RefuseReason reason, const char* text);
+
+    void run();
+    void begin_drain(Listener::Waiting waiting);
+    std::uint64_t ring_bytes() const;
+    void on_heartbeat(net::Clock::time_point now);
+    void on_drain_step(net::Clock::time_point now);
+
+    const config::Settings& settings_;
+    WorkerCounters& counters_;
+    ConnectionLimits& admission_;
+    net::Loop loop_;
+    SessionTable sessions_;
+    SessionHome home_;
+    std::vector<std::unique_ptr<Upstream>> upstreams_;
+    std::vector<Upstream*> upstream_of_route_;  // by index of the route; null for files
+    HttpSessions http_;
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    net::Clock::time_point heartbeat_due_{};
+    bool refuses_ = false;  // draining
+    net::Clock::time_point drain_ends_{};
+    double drain_due_ = 1;  // clients to close by now; the first one at once
+    std::function<void()> drained_;
+    net::MemberHook<&Worker::on_heartbeat> heartbeat_{*this};
+    net::MemberHook<&Worker::on_drain_step> drain_step_{*this};
+    std::thread thread_;
+};
+
+}  // namespace trunkline::proxy

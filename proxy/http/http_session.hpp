@@ -1,0 +1,100 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "net/asio.hpp"
+#include "net/gate.hpp"
+#include "net/loop.hpp"
+#include "proxy/http/static_files.hpp"
+#include "proxy/http/upgrade_sink.hpp"
+#include "proxy/metrics/counters.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/intrusive/list.hpp>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trunkline::proxy {
+
+/// What the HTTP phase of one worker needs; all of it outlives the worker's `HttpSessions`.
+struct HttpContext {
+    net::Loop& loop;
+    const UpgradeRules& rules;                                     ///< shared by all workers
+    const std::vector<std::shared_ptr<const StaticFiles>>& files;  ///< by route, shared by all workers
+    config::TimeoutSettings timeouts;
+    WorkerCounters& counters;
+    UpgradeSink& sink;
+};
+
+/// One client socket while it speaks HTTP. It reads requests until one becomes something else, and ends by handing the
+/// socket to the sink or by closing it. Each wait has a deadline on the wheel, which closes the socket. Owned by its
+/// coroutine's frame; only the list of its `HttpSessions` knows of it besides.
+class HttpSession
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  public:
+    template <class T = void>
+    using Awaitable = net::asio::awaitable<T, net::Executor>;
+
+    HttpSession(HttpContext& context, net::Gate::Pass pass, net::TcpSocket socket, std::string peer_address,
+                ConnectionTicket ticket);
+
+    /// Reads requests and answers them until there is nothing left to do.
+    Awaitable<> serve();
+    /// Answers without reading a request, and closes.
+    Awaitable<> refuse(Refusal refusal);
+
+    /// Answers what was asked for and ends; a client that has not asked for anything may still do so within a second.
+    void wind_down();
+
+    /// Makes all that is awaited fail at once. Any number of times.
+    void close();
+
+    /// Gives back what is not its own, because the loop will run no more and its frame only goes with the loop.
+    void abandon();
+
+  private:
+    enum class Next { request, end };
+    enum class Head {
+        complete,  // of head_bytes_ bytes
+        refused,   // refusal_ says why
+        gone,      // the socket ended or was closed; counted
+    };
+
+    Awaitable<Next> serve_request();
+    Awaitable<Head> read_head();
+    Awaitable<> answer(Refusal refusal);
+    Awaitable<bool> write(std::string_view head, std::string_view body);
+    Awaitable<> linger();
+
+    Decision judge_head();
+    void hand_over(UpgradeRequest request);
+    void count_lost_head();
+    std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
+
+    void set_deadline(std::chrono::milliseconds after);
+    void on_deadline(net::Clock::time_point now);
+
+    HttpContext& context_;
+    net::Gate::Pass pass_;
+    ConnectionTicket ticket_;
+    net::TcpSocket socket_;
+    std::string peer_address_;
+    net::MemberHook<&HttpSession::on_deadline> deadline_{*this};
+    bool timed_out_ = false;
+    bool had_request_ = false;
+    bool is_last_ = false;  // request: winding down
+    bool awaits_head_ = false;
+
+    // The request head and what came behind it: [begin_, end_) of the buffer is not used up yet.
+    std::array<char, kMaxRequestHead + 1024> buffer_;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    std::size_t head_bytes_ = 0;
+    Refusal refusal_;
+    std::string shown_target_;  // of the request under way, once its head was read; empty unless refusals are logged
+};
+
+}  // namespace trunkline::proxy
