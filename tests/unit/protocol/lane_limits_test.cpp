@@ -106,7 +106,7 @@ TEST_CASE("Lane: the largest frame, and one byte more", "[protocol][lane]") {
         for (const char& byte : bytes) {
             if (auto result = it.receive({&byte, 1}); !result) return result;
         }
-        return protocol::success();
+        return trunkline::protocol::success();
     };
     REQUIRE(feed(frame_of(1002)));
     CHECK(it.handler.taken.size() == 1);
