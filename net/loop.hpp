@@ -56,6 +56,10 @@ class Loop {
         if (when < armed_) want_end();
     }
     void cancel(WheelHook& hook) { wheel_.cancel(hook); }
+    /// Whether it is called by then anyway.
+    bool is_scheduled_by(const WheelHook& hook, Clock::time_point when) const noexcept {
+        return wheel_.is_scheduled_by(hook, when);
+    }
 
     Poller& poller() noexcept { return poller_; }
 

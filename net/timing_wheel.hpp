@@ -84,6 +84,10 @@ class TimingWheel {
     /// that reaches a new tick, never by the one that is running: each hook fires at most once in an `advance`.
     void schedule(WheelHook& hook, Clock::time_point deadline) noexcept;
     void cancel(WheelHook& hook) noexcept { hook.cancel(); }
+    /// Whether the hook is scheduled, and not later than it would be by `schedule(hook, deadline)`.
+    bool is_scheduled_by(const WheelHook& hook, Clock::time_point deadline) const noexcept {
+        return hook.is_scheduled() && hook.tick_ <= tick_after(deadline);
+    }
 
     /// The earliest time at which `advance` has anything to do; nothing if the wheel is empty. It may be earlier than
     /// the first deadline, when a far one is to be looked at again (at most four times per deadline within 24 days).

@@ -7,16 +7,16 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/metrics/counters.hpp"
 #include "proxy/attachments/departed.hpp"
+#include "proxy/metrics/counters.hpp"
 #include "trunkline/protocol/bytes.hpp"
 #include "trunkline/protocol/service/extension.hpp"
 
 namespace trunkline::proxy {
 
-class Session;
+class Attachment;
 
-/// A message of a client that no app server has handled, or perhaps one that is gone.
+/// A message of a client that no app server has handled, unless one did that is gone.
 struct HeldMessage {
     std::size_t cost() const noexcept { return payload.size() + sizeof(HeldMessage); }
 
@@ -25,16 +25,17 @@ struct HeldMessage {
     std::string payload;
 };
 
-/// A connection without an app server. Its client may stay, or have left since. Counted in the gauges with all that it
-/// keeps, as long as it lives. Owned by HeldConnections; its session refers to it.
+/// A connection without an app server, and the messages that the next one gets. Its client may be there still, or have
+/// left since. The gauges count it, with all that it keeps, as long as it exists. Owned by HeldConnections; its
+/// attachment refers to it.
 class HeldConnection {
   public:
-    HeldConnection(WorkerCounters& counters, Session& of, std::string name)
-        : session(&of), app_server(std::move(name)), counters_(counters) {
+    HeldConnection(WorkerCounters& counters, Attachment& of, std::string name)
+        : attachment(&of), app_server(std::move(name)), counters_(counters) {
         counters_.held_connections.add(1);
     }
     HeldConnection(WorkerCounters& counters, Departed&& of, std::string name)
-        : session(nullptr), departed(std::move(of)), app_server(std::move(name)), counters_(counters) {
+        : attachment(nullptr), departed(std::move(of)), app_server(std::move(name)), counters_(counters) {
         counters_.held_connections.add(1);
     }
     HeldConnection(const HeldConnection&) = delete;
@@ -45,13 +46,13 @@ class HeldConnection {
         for (const auto& message : messages_) counters_.held_bytes.add(-static_cast<std::int64_t>(message.cost()));
     }
 
-    /// What the client sends meanwhile.
+    /// A message that the client sends meanwhile.
     void add(protocol::PayloadKind kind, protocol::Bytes payload) {
         messages_.push_back({kind, false, std::string(payload)});
         said_bytes_ += messages_.back().cost();
         count(messages_.back());
     }
-    /// What its app server had not handled: it came before.
+    /// Messages that its app server had not handled. They came before those that are here.
     void put_first(std::vector<HeldMessage>&& unhandled) {
         for (const auto& message : unhandled) count(message);
         unhandled.insert(unhandled.end(), std::make_move_iterator(messages_.begin()),
@@ -63,11 +64,11 @@ class HeldConnection {
     bool is_full() const noexcept { return said_bytes_ >= kMaxBytes; }
     static constexpr std::size_t kMaxBytes = 16 << 10;
 
-    Session* session;  ///< null: the client has left, see `departed`
+    Attachment* attachment;  ///< null: the client has left, and `departed` says what is to be told of it
     Departed departed;
     protocol::OpenReason why = protocol::OpenReason::resumed;
     const std::string app_server;  ///< the name of the one that was lost; empty: any will do
-    bool is_killer = false;        ///< two pools ended with the same message unhandled
+    bool was_lost_twice = false;   ///< two pools ended with the same message unhandled: maybe because of it
     std::chrono::steady_clock::time_point since{};
 
   private:
@@ -78,7 +79,7 @@ class HeldConnection {
 
     WorkerCounters& counters_;
     std::vector<HeldMessage> messages_;
-    std::size_t said_bytes_ = 0;  // of those that came since
+    std::size_t said_bytes_ = 0;  // cost of those that came since it is held
 };
 
 }  // namespace trunkline::proxy

@@ -5,10 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/attachments/attachment.hpp"
+#include "proxy/attachments/upstream_connections.hpp"
 #include "proxy/log/logging.hpp"
-#include "proxy/clients/session.hpp"
-#include "proxy/upstreams/native/lane_pool.hpp"
-#include "proxy/upstreams/upstream.hpp"
 #include "trunkline/protocol/service/decode.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
@@ -20,12 +19,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kLook{20};
 
-/// Takes the frames of a ring that concern one held connection each.
+/// Sorts the unhandled messages of a pool by the held connection that they belong to.
 struct Unhandled {
     const std::unordered_map<std::uint64_t, std::unique_ptr<HeldConnection>>& by_chan;
     std::unordered_map<HeldConnection*, std::vector<HeldMessage>>& messages;
     std::size_t of_nobody = 0;
-    bool was_written = false;
+    Written written = Written::no;
 
     HeldConnection* find(protocol::Chan chan) const {
         const auto found = by_chan.find(static_cast<std::uint64_t>(chan));
@@ -37,7 +36,8 @@ struct Unhandled {
             ++of_nobody;
             return;
         }
-        if (data.redelivered && was_written) held->is_killer = true;
+        const bool was_written = written == Written::yes;
+        if (data.redelivered && was_written) held->was_lost_twice = true;
         messages[held].push_back({data.kind, was_written || data.redelivered, std::string(data.payload)});
     }
     template <class Other>
@@ -50,45 +50,46 @@ HeldConnections::~HeldConnections() = default;
 
 // --- Who waits ---
 
-HeldConnection& HeldConnections::take(Session& session, protocol::Chan chan, const LanePool& pool) {
-    return wait_for_pool(std::make_unique<HeldConnection>(upstream_.home().counters, session, pool.name()), chan, pool);
+HeldConnection& HeldConnections::take(Attachment& attachment, protocol::Chan chan, const LostPool& pool) {
+    return wait_for_pool(std::make_unique<HeldConnection>(connections_.worker_counters, attachment, pool.name()), chan,
+                         pool);
 }
 
-void HeldConnections::take(Departed&& departed, const LanePool& pool) {
+void HeldConnections::take(Departed&& departed, const LostPool& pool) {
     const auto chan = departed.chan;
-    wait_for_pool(std::make_unique<HeldConnection>(upstream_.home().counters, std::move(departed), pool.name()), chan,
-                  pool);
+    wait_for_pool(std::make_unique<HeldConnection>(connections_.worker_counters, std::move(departed), pool.name()),
+                  chan, pool);
 }
 
-HeldConnection& HeldConnections::wait_for_pool(Held held, protocol::Chan chan, const LanePool& pool) {
-    held->since = loop_.now();
+HeldConnection& HeldConnections::wait_for_pool(Held held, protocol::Chan chan, const LostPool& pool) {
+    held->since = connections_.loop.now();
     return *by_chan_[&pool].emplace(static_cast<std::uint64_t>(chan), std::move(held)).first->second;
 }
 
-HeldConnection& HeldConnections::move(Session& session) {
-    auto held = std::make_unique<HeldConnection>(upstream_.home().counters, session, std::string());
+HeldConnection& HeldConnections::move(Attachment& attachment) {
+    auto held = std::make_unique<HeldConnection>(connections_.worker_counters, attachment, std::string());
     HeldConnection& moving = *held;
     moving.why = protocol::OpenReason::migrated;
-    moving.since = loop_.now();
-    wait_for_lane(std::move(held));
-    loop_.schedule(time_, loop_.now());
+    moving.since = connections_.loop.now();
+    wait_for_port(std::move(held));
+    connections_.loop.schedule(time_, connections_.loop.now());
     return moving;
 }
 
 HeldConnections::Place HeldConnections::place_of(const HeldConnection& held) {
-    return {held.app_server, held.session != nullptr ? held.session->key() : held.departed.key};
+    return {held.app_server, held.attachment != nullptr ? held.attachment->key() : held.departed.key};
 }
 
-void HeldConnections::wait_for_lane(Held held) {
+void HeldConnections::wait_for_port(Held held) {
     const auto since = held->since;
     queues_[place_of(*held)].emplace(since, std::move(held));
 }
 
 void HeldConnections::leave(HeldConnection& held, Departed&& departed) {
-    held.session = nullptr;
+    held.attachment = nullptr;
     held.departed = std::move(departed);
     if (!held.messages().empty()) return;
-    // Nothing is left to do for it, unless its pool is not gone: then nobody knows yet.
+    // Nothing is left to do for it, unless its pool may still be there: then nobody knows yet.
     const auto queue = queues_.find(place_of(held));
     if (queue == queues_.end()) return;
     const auto [begin, end] = queue->second.equal_range(held.since);
@@ -96,24 +97,24 @@ void HeldConnections::leave(HeldConnection& held, Departed&& departed) {
     if (found != end) queue->second.erase(found);
 }
 
-std::size_t HeldConnections::on_pool_gone(LanePool& pool) {
+std::size_t HeldConnections::on_pool_gone(const LostPool& pool) {
     std::unordered_map<HeldConnection*, std::vector<HeldMessage>> messages;
     Chans by_chan;
     by_chan.swap(by_chan_[&pool]);
     by_chan_.erase(&pool);
     Unhandled sink{by_chan, messages};
-    pool.for_each_unhandled([&](Bytes body, bool was_written) {
-        sink.was_written = was_written;
+    pool.for_each_unhandled([&](Bytes body, Written written) {
+        sink.written = written;
         static_cast<void>(protocol::decode(body, sink));  // our own encoding
     });
     for (auto& [held, list] : messages) held->put_first(std::move(list));
     for (auto& [chan, held] : by_chan) {
-        if (held->is_killer) {
+        if (held->was_lost_twice) {
             log_warn("connection closed: its message was handed on once, and its app server was lost with it again",
-                     {{"upstream", upstream_.name()}});
+                     {{"upstream", connections_.name}});
             give_up(*held, CloseReason::redelivered_twice);
-        } else if (held->session != nullptr || !held->messages().empty()) {
-            wait_for_lane(std::move(held));
+        } else if (held->attachment != nullptr || !held->messages().empty()) {
+            wait_for_port(std::move(held));
         }
     }
     place();
@@ -125,66 +126,78 @@ std::size_t HeldConnections::on_pool_gone(LanePool& pool) {
 void HeldConnections::on_time(net::Clock::time_point) { place(); }
 
 void HeldConnections::place() {
-    const auto now = loop_.now();
+    const auto now = connections_.loop.now();
     auto next = net::Clock::time_point::max();
     for (auto at = queues_.begin(); at != queues_.end();) {
         Queue& queue = at->second;
         while (!queue.empty()) {
             if (const auto again = settle(*queue.begin()->second, now)) {
                 next = std::min(next, *again);
-                break;  // who is behind it waits for the same lane, and not as long
+                break;  // those behind it wait for the same port, and not as long
             }
             queue.erase(queue.begin());
         }
         at = queue.empty() ? queues_.erase(at) : std::next(at);
     }
-    if (next != net::Clock::time_point::max()) loop_.schedule(time_, next);
+    if (next != net::Clock::time_point::max()) connections_.loop.schedule(time_, next);
 }
 
-/// Opens or gives up this one; else says when to look again, if no app server comes up before.
+/// Opens this one, or gives it up. Else: when to look again, unless an app server comes up before.
 std::optional<net::Clock::time_point> HeldConnections::settle(HeldConnection& held, net::Clock::time_point now) {
     const bool has_waited = now - held.since >= policy_.hold;
-    const bool any = held.app_server.empty() || (has_waited && policy_.then == config::ThenLost::reassign);
-    if (PoolLane* lane = upstream_.lane_for(place_of(held).second, held.app_server, any)) {
-        reopen(held, *lane);
+    const bool may_be_any = held.app_server.empty() || (has_waited && policy_.then == config::ThenLost::reassign);
+    const auto which = may_be_any ? AppServers::Which::any : AppServers::Which::of_that_name;
+    if (AppPort* port = app_servers_.port_for(place_of(held).second, held.app_server, which)) {
+        reopen(held, *port);
         return std::nullopt;
     }
-    // One that is there takes it as soon as its lane has room and a link.
-    if (upstream_.has_taker(held.app_server, any)) return now + kLook;
+    // One that is there takes it as soon as its port has room and a link.
+    if (app_servers_.has_any(held.app_server, which)) return now + kLook;
     if (!has_waited) return held.since + policy_.hold;
     give_up(held, CloseReason::app_server_lost);
     return std::nullopt;
 }
 
 void HeldConnections::give_up(HeldConnection& held, CloseReason why) {
-    upstream_.home().counters.drops(DropReason::app_server_lost).add(held.messages().size());
-    if (held.session != nullptr) std::exchange(held.session, nullptr)->give_up(why);
+    connections_.worker_counters.drops(DropReason::app_server_lost).add(held.messages().size());
+    if (held.attachment != nullptr) std::exchange(held.attachment, nullptr)->give_up(why);
 }
 
-void HeldConnections::reopen(HeldConnection& held, PoolLane& lane) {
-    Session* session = held.session;
-    OpenRecord& record = session != nullptr ? session->record() : held.departed.record;
-    const auto chan = upstream_.reopen(lane, session, held.departed, record, held.why);
+void HeldConnections::reopen(HeldConnection& held, AppPort& port) {
+    Attachment* const attachment = held.attachment;
+    OpenRecord& record = attachment != nullptr ? attachment->record() : held.departed.record;
+    auto open = record.open();
+    std::vector<Bytes> groups;
+    if (attachment != nullptr) {
+        const Directory& directory = connections_.directory;
+        directory.for_each_group_of(*attachment, [&](Bytes group) { groups.push_back(group); });
+        open.user = directory.user_of(*attachment);
+    } else {
+        groups.assign(held.departed.groups.begin(), held.departed.groups.end());
+        open.user = held.departed.user;
+    }
+    open.groups = groups;
+    open.why = held.why;
+    open.attachment = record.next_attachment();
+    open.ask = false;
+    protocol::Buffer frame;
+    const auto chan = port.open(attachment, open, frame);
+
+    WorkerCounters& counters = connections_.worker_counters;
     for (const HeldMessage& message : held.messages()) {
-        if (message.payload.size() > lane.max_payload()) {  // than what the app server before took
-            upstream_.home().counters.drops(DropReason::too_large).add();
-            continue;
-        }
-        if (message.redelivered) {
-            protocol::Buffer frame;
-            append(frame, protocol::Data{chan, message.kind, message.payload, true});
-            lane.linked.send_data(frame, {});
-            upstream_.home().counters.redelivered.add();
+        if (message.payload.size() > port.max_payload()) {  // than what the app server before took
+            counters.drops(DropReason::too_large).add();
+        } else if (message.redelivered) {
+            port.redeliver(chan, message.kind, message.payload);
+            counters.redelivered.add();
         } else {
-            lane.send_data(chan, message.kind, message.payload);
+            port.data(chan, message.kind, message.payload);
         }
     }
-    if (session != nullptr) return session->on_placed({&lane, chan});
-    protocol::Buffer close;
-    append(close, protocol::Close{chan, held.departed.code, {}, held.departed.by});
-    if (!lane.send_control(close)) lane.linked.send_data(close, {});  // it has no session that could wait with it
+    if (attachment != nullptr) return attachment->on_placed(port, chan);
+    port.close(chan, {held.departed.code, held.departed.by, {}});
     held.departed.chan = chan;
-    lane.keep(std::move(held.departed));
+    port.keep(std::move(held.departed));
 }
 
 void HeldConnections::stop() {

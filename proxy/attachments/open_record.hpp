@@ -7,6 +7,7 @@
 
 #include "proxy/metrics/counters.hpp"
 #include "trunkline/protocol/bytes.hpp"
+#include "trunkline/protocol/service/extension.hpp"
 
 namespace trunkline::proxy {
 
@@ -15,11 +16,8 @@ namespace trunkline::proxy {
 class OpenRecord {
   public:
     OpenRecord() = default;
-    OpenRecord(protocol::Bytes open, Gauge& bytes) : block_(std::make_unique<char[]>(sizeof(Head) + open.size())) {
-        set({&bytes, static_cast<std::uint32_t>(open.size()), 1});
-        std::memcpy(block_.get() + sizeof(Head), open.data(), open.size());
-        bytes.add(static_cast<std::int64_t>(this->bytes()));
-    }
+    /// Of a whole frame, as it was sent.
+    static OpenRecord of(protocol::Bytes frame, Gauge& bytes);
     OpenRecord(OpenRecord&&) noexcept = default;
     OpenRecord& operator=(OpenRecord&& other) noexcept {
         std::swap(block_, other.block_);
@@ -30,7 +28,10 @@ class OpenRecord {
     }
 
     explicit operator bool() const noexcept { return block_ != nullptr; }
-    protocol::Bytes open() const noexcept { return {block_.get() + sizeof(Head), head().size}; }
+    /// What it says; it refers to this record.
+    protocol::Open open() const;
+    /// The app has chosen a sub-protocol: later Opens name it.
+    void set_subprotocol(protocol::Bytes subprotocol);
     /// The number of the next attachment.
     std::uint32_t next_attachment() noexcept {
         Head next = head();
@@ -42,6 +43,13 @@ class OpenRecord {
     std::size_t bytes() const noexcept { return block_ ? sizeof(Head) + head().size : 0; }
 
   private:
+    OpenRecord(protocol::Bytes body, Gauge& bytes) : block_(std::make_unique<char[]>(sizeof(Head) + body.size())) {
+        set({&bytes, static_cast<std::uint32_t>(body.size()), 1});
+        std::memcpy(block_.get() + sizeof(Head), body.data(), body.size());
+        bytes.add(static_cast<std::int64_t>(this->bytes()));
+    }
+    protocol::Bytes body() const noexcept { return {block_.get() + sizeof(Head), head().size}; }
+
     struct Head {
         Gauge* gauge;
         std::uint32_t size;

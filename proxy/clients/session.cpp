@@ -6,12 +6,9 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/attachments/upstream_connections.hpp"
 #include "proxy/http/http_answer.hpp"
 #include "proxy/log/logging.hpp"
-#include "proxy/attachments/held_connections.hpp"
-#include "proxy/upstreams/native/lane_pool.hpp"
-#include "proxy/upstreams/upstream.hpp"
-#include "trunkline/protocol/service/encode.hpp"
 #include "trunkline/protocol/websocket/frame_writer.hpp"
 
 namespace trunkline::proxy {
@@ -23,14 +20,6 @@ using protocol::PayloadKind;
 namespace websocket = protocol::websocket;
 
 namespace {
-
-// A client's bytes are read only as far as its lane has room, but never in smaller pieces than this: the ring may
-// overshoot by so much per client that was being read when it filled.
-constexpr std::size_t kMinReadBytes = 16 << 10;
-
-// What a message costs of its client's share of a lane, beside its bytes: many small ones keep an app server busy for
-// longer than few large ones.
-constexpr std::size_t kMessageCost = 64;
 
 // A client heard so rarely may have had its answers later than the kernel waits with an ACK, 40 ms.
 constexpr std::chrono::milliseconds kAnswersLate{20};
@@ -76,32 +65,30 @@ struct Session::Incoming {
     bool stopped() const { return session.state_ == State::closed; }
 };
 
-Session::Session(SessionHome& home, Upstream& upstream, const config::RouteSettings& route)
-    : home_(home), route_(route), upstream_(upstream) {}
+Session::Session(SessionHome& home, UpstreamConnections& upstream, const config::RouteSettings& route)
+    : home_(home), route_(route), attachment_(upstream, *this) {}
 
 Session::~Session() = default;
 
 // --- Begin ---
 
-void Session::start(Upgraded client, const Opened& opened) {
+void Session::start(Upgraded client) {
     stream_ = net::ByteStream(client.fd.release());
     ticket_ = std::move(client.ticket);
-    binding_ = opened.binding;
-    set_key(opened.key);
 
     heard_ = last_message_ = since_ = progress_ = home_.loop.now();
-    leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, opened.id);
+    leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, attachment_.connection_id());
     boost::system::error_code ec;
     token_ = home_.loop.poller().add(stream_.descriptor(), *this, ec);
     if (ec) return close(CloseReason::internal_error);
 
     if (route_.ask) {
-        asking_ = std::make_unique<Asking>(Asking{std::move(client.request), opened});
+        asking_ = std::make_unique<UpgradeRequest>(std::move(client.request));
     } else {
         state_ = State::open;
         since_ = {};
         answer_upgrade(client.request, client.request.subprotocol);
-        enter_directory(opened, std::nullopt);
+        enter_directory(std::nullopt);
     }
     wake_by(next_deadline(heard_));
 }
@@ -112,33 +99,33 @@ void Session::answer_upgrade(const UpgradeRequest& request, Bytes subprotocol) {
     home_.loop.touch(*this);
 }
 
-void Session::enter_directory(const Opened& opened, std::optional<Bytes> user) {
-    if (!upstream_.directory().add(*this, opened.id, opened.key, user)) return close(CloseReason::internal_error);
-    upstream_.counters().opens.add();
-    upstream_.counters().connections.add(1);
+void Session::enter_directory(std::optional<Bytes> user) {
+    if (!attachment_.enter_directory(user)) return close(CloseReason::internal_error);
     if (is_logged(config::LogLevel::debug)) {
-        log_debug("connection open", {{"connection", opened.id.to_string()}, {"upstream", upstream_.name()}});
+        log_debug("connection open",
+                  {{"connection", attachment_.connection_id().to_string()}, {"upstream", attachment_.upstream().name}});
     }
 }
 
 void Session::on_accept(std::optional<Bytes> user, const std::vector<Bytes>& groups, std::optional<Bytes> subprotocol) {
     if (state_ == State::asking) {
-        const auto asking = std::move(asking_);
-        const auto& offered = asking->request.offered;
-        const bool fits = subprotocol && std::find(offered.begin(), offered.end(), *subprotocol) != offered.end();
+        const auto request = std::move(asking_);
+        const auto& offered = request->offered;
+        if (subprotocol && std::find(offered.begin(), offered.end(), *subprotocol) == offered.end())
+            subprotocol.reset();
         state_ = State::open;
         last_message_ = home_.loop.now();
         since_ = {};
-        answer_upgrade(asking->request, fits ? *subprotocol : Bytes());
-        if (record_ && fits) upstream_.remember_subprotocol(record_, *subprotocol);
-        enter_directory(asking->opened, user);
+        attachment_.on_accepted(subprotocol);
+        answer_upgrade(*request, subprotocol.value_or(Bytes()));
+        enter_directory(user);
         wake_by(next_deadline(last_message_));
-        if (binding_.lane != nullptr && binding_.lane->pool().is_draining()) move();
+        attachment_.follow_drain();
     } else if (user && state_ == State::open) {
-        upstream_.directory().set_user(*this, user);
+        attachment_.upstream().directory.set_user(attachment_, user);
     }
     if (state_ != State::open) return;
-    for (const Bytes group : groups) upstream_.directory().join(*this, group);
+    for (const Bytes group : groups) attachment_.upstream().directory.join(attachment_, group);
 }
 
 // --- From the client ---
@@ -166,12 +153,12 @@ void Session::read() {
     const auto block = home_.loop.read_block();
     while (readable_) {
         if (state_ == State::closed) return;
-        if (state_ == State::open) look_for_room();
+        if (state_ == State::open) attachment_.look_for_room();
         if (paused_.is_paused() && state_ == State::open) return;
 
         std::size_t size = block.size();
         if (state_ == State::open) {
-            size = std::min(size, std::max(kMinReadBytes, room_for_reading()));
+            size = std::min(size, std::max(UpstreamConnections::kMinReadBytes, attachment_.room()));
         }
         if (home_.loop.now() - heard_ > kAnswersLate) stream_.defer_ack();
         const auto in = stream_.read_some(block.first(size));
@@ -216,81 +203,18 @@ void Session::read() {
     }
 }
 
-void Session::look_for_room() {
-    if (held_ != nullptr) {
-        if (held_->is_full()) pause(PauseReason::held);
-    } else if (binding_.lane->is_blocked()) {
-        wait_for_lane();
-        pause(PauseReason::lane_full);
-    }
-}
-
-std::size_t Session::room_for_reading() const noexcept {
-    if (held_ != nullptr) return 0;
-    return std::min(static_cast<std::size_t>(binding_.lane->room()), share_left());
-}
-
 void Session::on_message(PayloadKind kind, Bytes payload) {
     if (state_ != State::open) {
         home_.counters.drops(DropReason::client_closing).add();
         return;
     }
     since_ = {};  // this one is whole; another may have begun behind it
-    if (held_ != nullptr) {
-        last_message_ = home_.loop.now();
-        home_.counters.count_message(Direction::to_app, payload.size());
-        return held_->add(kind, payload);
-    }
-    if (payload.size() > binding_.lane->max_payload()) {
+    if (!attachment_.send(kind, payload)) {
         home_.counters.drops(DropReason::too_large).add();
         return close(CloseReason::message_too_big);
     }
     last_message_ = home_.loop.now();
     home_.counters.count_message(Direction::to_app, payload.size());
-    binding_.lane->send_data(binding_.chan, kind, payload);
-    count_share(payload.size());
-}
-
-// --- Its share of the lane ---
-//
-// A lane is one queue. A client that sends faster than the app handles would fill it, and all others on the lane would
-// wait behind its messages; so no more than an eighth of the ring is one client's.
-
-void Session::count_share(std::size_t payload_bytes) {
-    const auto cost = static_cast<std::uint32_t>(payload_bytes + kMessageCost);
-    const auto& lane = binding_.lane->linked.lane;
-    if (lane.peer_handled() >= share_mark_) {
-        share_before_ = share_behind_ + cost;
-        share_behind_ = 0;
-        share_mark_ = lane.appended();
-    } else {
-        share_behind_ += cost;
-    }
-    if (awaits_ack_ || share_left() > 0) return;
-    awaits_ack_ = true;
-    binding_.lane->wait_for_ack(*this);
-    pause(PauseReason::share);
-}
-
-void Session::on_acknowledged() {
-    awaits_ack_ = false;
-    if (state_ != State::open) return;
-    const auto& lane = binding_.lane->linked.lane;
-    if (lane.peer_handled() >= lane.appended()) {
-        share_before_ = share_behind_ = 0;
-    } else if (lane.peer_handled() >= share_mark_) {
-        share_before_ = std::exchange(share_behind_, 0);
-        share_mark_ = lane.appended();  // not handled yet, so another acknowledgement will come
-    }
-    if (share_left() > 0) return go_on(PauseReason::share);
-    awaits_ack_ = true;
-    binding_.lane->wait_for_ack(*this);
-}
-
-std::size_t Session::share_left() const noexcept {
-    const std::size_t share = std::max<std::size_t>(home_.settings.links.ring_bytes / 8, kMinReadBytes);
-    const std::size_t used = std::size_t{share_before_} + share_behind_;
-    return used < share ? share - used : 0;
 }
 
 void Session::on_client_close(std::uint16_t code, Bytes reason) {
@@ -304,48 +228,11 @@ void Session::on_client_close(std::uint16_t code, Bytes reason) {
 
 void Session::pause(PauseReason reason) { paused_.add(reason); }
 
-void Session::go_on(PauseReason reason) {
+void Session::resume(PauseReason reason) {
     if (!paused_.remove(reason)) return;
     heard_ = last_message_ = home_.loop.now();  // its deadlines rested
     if (since_ != Clock::time_point{}) since_ = heard_;
     if (readable_) home_.loop.poller().again(token_);
-}
-
-void Session::on_app_pause(bool on) {
-    if (state_ != State::open) return;
-    if (on) {
-        pause(PauseReason::app);
-    } else {
-        go_on(PauseReason::app);
-    }
-}
-
-void Session::wait_for_lane() {
-    if (waits_for_lane_) return;
-    waits_for_lane_ = true;
-    binding_.lane->wait(*this);
-}
-
-void Session::on_resized(PoolLane& home) {
-    binding_.lane = &home;
-    share_before_ = share_behind_ = 0;  // of another lane
-    share_mark_ = 0;
-    awaits_ack_ = false;
-    go_on(PauseReason::share);
-    if (waits_for_lane_) on_lane_room();
-}
-
-void Session::on_lane_room() {
-    waits_for_lane_ = false;
-    if (close_untold_) {
-        tell_app_closed({});
-        if (!close_untold_ && state_ == State::closed) leave_table();
-        return;
-    }
-    if (state_ != State::open) return;
-    if (detach_untold_) return send_detach();
-    if (backlog_ != backlog_told_) tell_backlog();
-    go_on(PauseReason::lane_full);
 }
 
 // --- Deadlines ---
@@ -359,9 +246,7 @@ void Session::send_ping() {
 }
 
 void Session::wake_by(Clock::time_point when) {
-    if (deadline_.is_scheduled() && wake_ <= when) return;  // wakes earlier and looks again
-    wake_ = when;
-    home_.loop.schedule(deadline_, when);
+    if (!home_.loop.is_scheduled_by(*this, when)) home_.loop.schedule(*this, when);  // else wakes, and looks again
 }
 
 Clock::time_point Session::next_deadline(Clock::time_point now) const {

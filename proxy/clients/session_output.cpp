@@ -2,8 +2,6 @@
 #include <array>
 
 #include "proxy/clients/session.hpp"
-#include "proxy/upstreams/native/lane_pool.hpp"
-#include "trunkline/protocol/service/encode.hpp"
 #include "trunkline/protocol/websocket/frame_writer.hpp"
 
 namespace trunkline::proxy {
@@ -72,7 +70,7 @@ void Session::queued(std::size_t before) {
         if (state_ != State::open) return;
         if (outbox_ && outbox_->bytes() > home_.settings.limits.outbox_bytes / 4 && !backlog_) {
             backlog_ = true;
-            tell_backlog();
+            attachment_.set_backlog(Backlog::on);
         }
     }
     home_.loop.touch(*this);
@@ -145,7 +143,7 @@ void Session::flush() {
     }
     if (backlog_ && (!outbox_ || outbox_->bytes() < home_.settings.limits.outbox_bytes / 8)) {
         backlog_ = false;
-        tell_backlog();
+        attachment_.set_backlog(Backlog::off);
     }
     if (state_ == State::closing && !outbox_) {
         if (close_seen_) return finish();
@@ -153,17 +151,6 @@ void Session::flush() {
             since_ = home_.loop.now();
             wake_by(since_ + home_.settings.timeouts.close);
         }
-    }
-}
-
-void Session::tell_backlog() {
-    if (state_ != State::open || backlog_ == backlog_told_ || binding_.lane == nullptr || moving_) return;
-    protocol::Buffer frame;
-    append(frame, protocol::Backlog{binding_.chan, backlog_});
-    if (binding_.lane->send_control(frame)) {
-        backlog_told_ = backlog_;
-    } else {
-        wait_for_lane();
     }
 }
 

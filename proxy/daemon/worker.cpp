@@ -26,7 +26,7 @@ Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, Worker
       home_{loop_, settings_, counters, sessions_},
       http_(HttpContext{loop_, shares.rules, shares.files, settings_.timeouts, counters, *this}) {
     for (std::size_t i = 0; i < settings_.upstreams.size(); ++i) {
-        upstreams_.push_back(std::make_unique<Upstream>(home_, identity, i));
+        upstreams_.push_back(std::make_unique<Upstream>(loop_, settings_, identity, i, counters_));
     }
     for (const auto& route : settings_.routes) {
         const auto at = std::find_if(upstreams_.begin(), upstreams_.end(),
@@ -82,10 +82,13 @@ void Worker::on_upgrade(Upgraded client) {
     if (refuses_) return refuse(std::move(client), RefuseReason::draining, "this proxy is being stopped");
     const std::size_t route = client.request.route;
     Upstream& upstream = *upstream_of_route_[route];
-    auto session = std::make_unique<Session>(home_, upstream, settings_.routes[route]);
-    const auto opened = upstream.open(*session, client.request, client.peer_address);
-    if (!opened) return refuse(std::move(client), RefuseReason::no_app_server, "no app server is available");
-    sessions_.add(std::move(session)).start(std::move(client), *opened);
+    const auto& settings = settings_.routes[route];
+    auto session = std::make_unique<Session>(home_, upstream.connections(), settings);
+    const auto asks = settings.ask ? Attachment::Asks::yes : Attachment::Asks::no;
+    if (!upstream.open(session->attachment(), client.request, client.peer_address, asks)) {
+        return refuse(std::move(client), RefuseReason::no_app_server, "no app server is available");
+    }
+    sessions_.add(std::move(session)).start(std::move(client));
 }
 
 void Worker::refuse(Upgraded client, RefuseReason reason, const char* text) {

@@ -9,8 +9,8 @@ namespace trunkline::proxy {
 
 class Directory;
 
-/// What a Directory keeps inside a connection: the intrusive base of a session, 24 bytes. Groups and user stand in the
-/// directory, and cost nothing where there are none.
+/// What a Directory keeps inside a connection: the intrusive base of an attachment, 24 bytes. Groups and user stand in
+/// the directory, and cost nothing where there are none.
 class Member {
   public:
     const protocol::ConnectionId& connection_id() const noexcept { return id_; }
@@ -24,8 +24,11 @@ class Member {
     Member& operator=(const Member&) = delete;
     ~Member() { assert(!is_in_directory()); }
 
-    /// For one that has its lane before it enters the directory.
-    void set_key(std::uint8_t key) noexcept { key_ = key; }
+    /// For one that is known by them before it enters the directory.
+    void set_identity(const protocol::ConnectionId& id, std::uint8_t key) noexcept {
+        id_ = id;
+        key_ = key;
+    }
 
   private:
     friend class Directory;

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "proxy/metrics/close_reason.hpp"
 #include "proxy/metrics/reasons.hpp"
 #include "proxy/metrics/upstream_snapshot.hpp"
-#include "proxy/clients/close_reason.hpp"
 
 namespace trunkline::proxy {
 

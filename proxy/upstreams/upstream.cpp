@@ -6,8 +6,7 @@
 #include "proxy/http/upgrade.hpp"
 #include "proxy/log/logging.hpp"
 #include "trunkline/protocol/ascii.hpp"
-#include "trunkline/protocol/service/decode.hpp"
-#include "trunkline/protocol/service/encode.hpp"
+#include "trunkline/protocol/service/extension.hpp"
 
 namespace trunkline::proxy {
 
@@ -46,12 +45,6 @@ class HeaderLists {
     std::vector<protocol::Header> headers_;
 };
 
-/// What follows the length of one whole frame.
-Bytes body_of(Bytes frame) {
-    const auto length = protocol::read_length(frame, protocol::kMaxFrameLength);
-    return frame.substr(length.value()->prefix);
-}
-
 }  // namespace
 
 /// One line of `app_servers`, and the addresses that its name stands for now.
@@ -63,13 +56,17 @@ struct Upstream::Configured {
     std::string error;
 };
 
-Upstream::Upstream(SessionHome& home, const ProxyIdentity& identity, std::size_t index)
-    : home_(home),
+Upstream::Upstream(net::Loop& loop, const config::Settings& settings, const ProxyIdentity& identity, std::size_t index,
+                   WorkerCounters& counters)
+    : loop_(loop),
+      links_(settings.links),
+      link_key_(settings.link_key),
+      counters_(counters),
       identity_(identity),
       index_(index),
-      settings_(home.settings.upstreams[index]),
+      settings_(settings.upstreams[index]),
       balancer_(settings_.balance),
-      held_(*this, home.loop, settings_.when_lost),
+      connections_(settings_, loop, counters, counters.upstream(index), settings.links, *this),
       ids_(identity.epoch) {
     for (const auto& endpoint : settings_.app_servers) {
         configured_.push_back(
@@ -83,20 +80,20 @@ Upstream::~Upstream() = default;
 
 void Upstream::start() {
     resize(settings_.pool_size);
-    on_resolve_deadline(home_.loop.now());
+    on_resolve_deadline(loop_.now());
 }
 
 void Upstream::stop() {
     stopped_ = true;
     resolve_deadline_.cancel();
     for (const auto& app_server : app_servers_) app_server->stop();
-    held_.stop();
+    connections_.held.stop();
 }
 
 void Upstream::on_resolve_deadline(net::Clock::time_point now) {
     for (const auto& configured : configured_) resolve(*configured);
     update();
-    home_.loop.schedule(resolve_deadline_, now + home_.settings.links.resolve_every);
+    loop_.schedule(resolve_deadline_, now + links_.resolve_every);
 }
 
 void Upstream::resolve(Configured& configured) {
@@ -108,7 +105,7 @@ void Upstream::resolve(Configured& configured) {
     configured.resolving = true;
     auto kept =
         *std::find_if(configured_.begin(), configured_.end(), [&](const auto& c) { return c.get() == &configured; });
-    net::async_resolve(home_.loop.executor(), configured.endpoint,
+    net::async_resolve(loop_.executor(), configured.endpoint,
                        [this, kept](const boost::system::error_code& ec, std::vector<net::Endpoint> addresses) {
                            kept->resolving = false;
                            if (!stopped_) on_resolved(*kept, ec, std::move(addresses));
@@ -157,22 +154,21 @@ void Upstream::update() {
                                            [&](const auto& app_server) { return app_server->address() == address; });
             if (known) continue;
             changed = true;
-            app_servers_.push_back(
-                std::make_unique<AppServer>(*this, home_.loop, pool_settings(address, configured->is_direct),
-                                            home_.settings.links.redial_min, home_.settings.links.redial_max));
+            app_servers_.push_back(std::make_unique<DialledAppServer>(
+                *this, loop_, pool_settings(address, configured->is_direct), links_.redial_min, links_.redial_max));
             app_servers_.back()->start();
         }
     }
     std::erase_if(app_servers_, [&](auto& app_server) {
         if (!app_server->is_retired() || app_server->has_pools()) return false;
-        home_.loop.bury(std::move(app_server));
+        loop_.bury(std::move(app_server));
         changed = true;
         return true;
     });
     if (changed) publish();
 }
 
-const AppServer* Upstream::find_epoch(protocol::Epoch epoch, const AppServer& except) const noexcept {
+const DialledAppServer* Upstream::find_epoch(protocol::Epoch epoch, const DialledAppServer& except) const noexcept {
     for (const auto& app_server : app_servers_) {
         if (app_server.get() != &except && app_server->has_epoch(epoch)) return app_server.get();
     }
@@ -190,30 +186,29 @@ void Upstream::resize(unsigned pool_size) {
 }
 
 PoolSettings Upstream::pool_settings(const net::Endpoint& address, bool is_direct) const {
-    const auto& links = home_.settings.links;
     PoolSettings pool;
     pool.address = address;
     pool.lanes = lanes_of_worker();
-    pool.key = {home_.settings.link_key, !address.is_local()};
-    pool.lane.window_bytes = links.window_bytes;
-    pool.lane.ring_bytes = links.ring_bytes;
-    pool.lane.max_frame_bytes = links.max_frame_bytes;
-    pool.lane.ack_delay = links.ack_delay;
-    pool.lane.keep_alive = links.keep_alive;
-    pool.link = {links.handshake, links.dead_after};
-    pool.dial = {links.connect, links.redial_min, links.redial_max};
-    pool.life = {links.resume_window, links.app_window(), links.gone_after, is_direct};
-    pool.holds = held_.are_kept();
+    pool.key = {link_key_, !address.is_local()};
+    pool.lane.window_bytes = links_.window_bytes;
+    pool.lane.ring_bytes = links_.ring_bytes;
+    pool.lane.max_frame_bytes = links_.max_frame_bytes;
+    pool.lane.ack_delay = links_.ack_delay;
+    pool.lane.keep_alive = links_.keep_alive;
+    pool.link = {links_.handshake, links_.dead_after};
+    pool.dial = {links_.connect, links_.redial_min, links_.redial_max};
+    pool.life = {links_.resume_window, links_.app_window(), links_.gone_after, is_direct};
+    pool.holds = connections_.held.are_kept();
     pool.hello.name = identity_.id;
     pool.hello.epoch = identity_.epoch;
     pool.hello.software = kSoftware;
     pool.hello.features = {protocol::kFeatureResume, protocol::kFeatureMigrate, protocol::kFeatureResize};
-    pool.hello.app_window = links.app_window();
+    pool.hello.app_window = links_.app_window();
     pool.hello.pool_size = pool_size_;
     pool.hello.upstream = name();
     pool.hello.worker = identity_.worker;
     pool.hello.workers = identity_.workers;
-    pool.hello.max_frame = links.max_frame_bytes;
+    pool.hello.max_frame = links_.max_frame_bytes;
     return pool;
 }
 
@@ -233,7 +228,7 @@ void Upstream::publish() {
         snapshot.app_servers.push_back(std::move(unresolved));
     }
     snapshot.was_linked = was_linked_;
-    home_.counters.upstream_board.publish(index_, std::move(snapshot));
+    counters_.upstream_board.publish(index_, std::move(snapshot));
 }
 
 bool Upstream::is_looking_up() const noexcept {
@@ -249,7 +244,7 @@ std::uint64_t Upstream::ring_bytes() const noexcept {
 // --- Connections ---
 
 template <class TakesOpens>
-AppServer* Upstream::choose(TakesOpens takes_opens) {
+DialledAppServer* Upstream::choose(TakesOpens takes_opens) {
     candidates_.clear();
     for (const auto& app_server : app_servers_) {
         candidates_.push_back({takes_opens(*app_server), app_server->connections()});
@@ -258,85 +253,50 @@ AppServer* Upstream::choose(TakesOpens takes_opens) {
     return chosen ? app_servers_[*chosen].get() : nullptr;
 }
 
-std::optional<Opened> Upstream::open(Session& session, const UpgradeRequest& request, Bytes peer_address) {
-    AppServer* app_server = choose([](AppServer& candidate) { return candidate.next_lane() != nullptr; });
-    if (app_server == nullptr) return std::nullopt;
-    const auto place = app_server->take_place();
-    Opened opened{{place.lane, {}}, ids_.next(), place.key};
-    const auto id = opened.id.text();
+bool Upstream::open(Attachment& attachment, const UpgradeRequest& request, Bytes peer_address, Attachment::Asks asks) {
+    DialledAppServer* app_server = choose([](DialledAppServer& candidate) { return candidate.next_port() != nullptr; });
+    if (app_server == nullptr) return false;
+    const auto [port, key] = app_server->take_place();
+    const auto id = ids_.next();
+    const auto id_text = id.text();
     const HeaderLists headers(request.headers);
     std::vector<protocol::StringMap::Entry> parameters;
     for (const auto& [name, value] : request.parameters) parameters.emplace_back(name, value);
 
-    // From here on the pool knows of the session, which must not be destroyed by an exception.
-    opened.binding.chan = place.lane->pool().chans().add(session);
-
     protocol::Open open;
-    open.chan = opened.binding.chan;
     open.attachment = 1;
-    open.key = place.key;
-    open.connection_id = {id.data(), id.size()};
+    open.key = key;
+    open.connection_id = {id_text.data(), id_text.size()};
     open.headers = headers.map();
     open.query = request.query;
     open.peer_address = peer_address;
     open.path = request.path;
-    open.ask = session.route().ask;
-    open.subprotocol = session.route().ask ? Bytes{} : Bytes(request.subprotocol);
+    open.ask = asks == Attachment::Asks::yes;
+    open.subprotocol = open.ask ? Bytes{} : Bytes(request.subprotocol);
     open.path_parameters = parameters;
     open.host = request.host;
     protocol::Buffer frame;
-    append(frame, open);
-    place.lane->linked.send(frame);
-    if (held_.are_kept()) session.record() = OpenRecord(body_of(frame), home_.counters.open_record_bytes);
-    return opened;
+    const auto chan = port.open(&attachment, open, frame);
+    auto record = connections_.held.are_kept() ? OpenRecord::of(frame, counters_.open_record_bytes) : OpenRecord();
+    attachment.on_opened(port, chan, id, key, std::move(record), asks);
+    return true;
 }
 
-PoolLane* Upstream::lane_for(std::uint8_t key, const std::string& app_server, bool any) {
+AppPort* Upstream::port_for(std::uint8_t key, const std::string& name, Which which) {
     for (const auto& candidate : app_servers_) {
-        if (app_server.empty() || candidate->name() != app_server || !candidate->takes_over()) continue;
-        if (PoolLane* lane = candidate->home_lane(key)) return lane;
+        if (name.empty() || candidate->name() != name || !candidate->takes_over()) continue;
+        if (AppPort* port = candidate->port_of(key)) return port;
     }
-    if (!any) return nullptr;
-    AppServer* chosen =
-        choose([key](AppServer& candidate) { return candidate.takes_over() && candidate.home_lane(key) != nullptr; });
-    return chosen != nullptr ? chosen->home_lane(key) : nullptr;
+    if (which == Which::of_that_name) return nullptr;
+    DialledAppServer* chosen = choose(
+        [key](DialledAppServer& candidate) { return candidate.takes_over() && candidate.port_of(key) != nullptr; });
+    return chosen != nullptr ? chosen->port_of(key) : nullptr;
 }
 
-bool Upstream::has_taker(const std::string& app_server, bool any) const noexcept {
+bool Upstream::has_any(const std::string& name, Which which) const noexcept {
     return std::any_of(app_servers_.begin(), app_servers_.end(), [&](const auto& candidate) {
-        return candidate->takes_connections() && (any || candidate->name() == app_server);
+        return candidate->takes_connections() && (which == Which::any || candidate->name() == name);
     });
-}
-
-void Upstream::remember_subprotocol(OpenRecord& record, Bytes subprotocol) {
-    auto open = protocol::decode_only<protocol::Open>(record.open()).value();  // our own encoding
-    open.subprotocol = subprotocol;
-    protocol::Buffer frame;
-    append(frame, open);
-    record = OpenRecord(body_of(frame), home_.counters.open_record_bytes);
-}
-
-protocol::Chan Upstream::reopen(PoolLane& lane, Session* session, const Departed& departed, OpenRecord& record,
-                                protocol::OpenReason why) {
-    auto open = protocol::decode_only<protocol::Open>(record.open()).value();  // our own encoding
-    std::vector<Bytes> groups;
-    if (session != nullptr) {
-        directory_.for_each_group_of(*session, [&](Bytes group) { groups.push_back(group); });
-        open.user = directory_.user_of(*session);
-    } else {
-        groups.assign(departed.groups.begin(), departed.groups.end());
-        open.user = departed.user;
-    }
-    open.groups = groups;
-    open.why = why;
-    open.attachment = record.next_attachment();
-    open.ask = false;
-    auto& chans = lane.pool().chans();
-    open.chan = session != nullptr ? chans.add(*session) : chans.add_ended();
-    protocol::Buffer frame;
-    append(frame, open);
-    lane.linked.send(frame);
-    return open.chan;
 }
 
 }  // namespace trunkline::proxy

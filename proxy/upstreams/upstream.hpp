@@ -6,13 +6,11 @@
 #include <vector>
 
 #include "config/settings.hpp"
-#include "proxy/directory/directory.hpp"
-#include "proxy/metrics/counters.hpp"
-#include "proxy/clients/session.hpp"
-#include "proxy/upstreams/app_server.hpp"
+#include "proxy/attachments/app_servers.hpp"
+#include "proxy/attachments/upstream_connections.hpp"
 #include "proxy/upstreams/balance.hpp"
 #include "proxy/upstreams/connection_ids.hpp"
-#include "proxy/attachments/held_connections.hpp"
+#include "proxy/upstreams/native/dialled_app_server.hpp"
 
 namespace trunkline::proxy {
 
@@ -26,11 +24,11 @@ struct ProxyIdentity {
     unsigned workers = 1;
 };
 
-/// One upstream on one worker: its app servers, and the directory of the connections that this worker holds for it.
-/// Owned by the worker.
-class Upstream {
+/// One upstream on one worker: its app servers, and the connections that this worker holds for it. Owned by the worker.
+class Upstream final : public DialledAppServer::Owner, public AppServers {
   public:
-    Upstream(SessionHome& home, const ProxyIdentity& identity, std::size_t index);
+    Upstream(net::Loop& loop, const config::Settings& settings, const ProxyIdentity& identity, std::size_t index,
+             WorkerCounters& counters);
     ~Upstream();
 
     /// Resolves the names and dials, now and again and again.
@@ -40,37 +38,24 @@ class Upstream {
     /// Another `pool_size` than configured from now on, without any loss.
     void resize(unsigned pool_size);
 
-    /// Gives a new connection to an app server: its Open is in the ring of the binding's lane. Nothing if no app server
-    /// takes it.
-    std::optional<Opened> open(Session& session, const UpgradeRequest& request, protocol::Bytes peer_address);
+    /// Gives a new connection to an app server: its Open is sent. False, and nothing was done, if no app server takes
+    /// it.
+    [[nodiscard]] bool open(Attachment& attachment, const UpgradeRequest& request, protocol::Bytes peer_address,
+                            Attachment::Asks asks);
 
-    // --- For connections that are held ---
-
-    /// The home lane of a connection with that key at the app server of that name, or if `any` at whichever the balance
-    /// chooses; null if it takes no connection now.
-    PoolLane* lane_for(std::uint8_t key, const std::string& app_server, bool any);
-    /// Whether such an app server is there, even if its lane is busy now.
-    bool has_taker(const std::string& app_server, bool any) const noexcept;
-    /// Opens a connection once more, on a lane that `lane_for` gave. Without a session its client has left.
-    protocol::Chan reopen(PoolLane& lane, Session* session, const Departed& departed, OpenRecord& record,
-                          protocol::OpenReason why);
-    /// The app has chosen a sub-protocol: the next Open says so.
-    void remember_subprotocol(OpenRecord& record, protocol::Bytes subprotocol);
-    HeldConnections& held() noexcept { return held_; }
-
-    /// The app server, other than `except`, that this epoch is linked as; null if none.
-    const AppServer* find_epoch(protocol::Epoch epoch, const AppServer& except) const noexcept;
-    void on_app_server_changed() { publish(); }
     bool is_looking_up() const noexcept;
 
-    Directory& directory() noexcept { return directory_; }
-    UpstreamCounters& counters() noexcept { return home_.counters.upstream(index_); }
-    SessionHome& home() noexcept { return home_; }
+    UpstreamConnections& connections() noexcept override { return connections_; }
     const std::string& name() const noexcept { return settings_.name; }
     std::uint64_t ring_bytes() const noexcept;
 
   private:
     struct Configured;
+
+    const DialledAppServer* find_epoch(protocol::Epoch epoch, const DialledAppServer& except) const noexcept override;
+    void on_app_server_changed() override { publish(); }
+    AppPort* port_for(std::uint8_t key, const std::string& name, Which which) override;
+    bool has_any(const std::string& name, Which which) const noexcept override;
 
     void resolve(Configured& configured);
     void on_resolved(Configured& configured, const boost::system::error_code& ec, std::vector<net::Endpoint> addresses);
@@ -78,20 +63,22 @@ class Upstream {
     void update();
     void publish();
     template <class TakesOpens>
-    AppServer* choose(TakesOpens takes_opens);
+    DialledAppServer* choose(TakesOpens takes_opens);
     unsigned lanes_of_worker() const noexcept;
     PoolSettings pool_settings(const net::Endpoint& address, bool is_direct) const;
 
-    SessionHome& home_;
+    net::Loop& loop_;
+    const config::LinkSettings& links_;
+    const std::string& link_key_;
+    WorkerCounters& counters_;
     const ProxyIdentity identity_;
     const std::size_t index_;
     const config::UpstreamSettings& settings_;
-    Directory directory_;
     Balancer balancer_;
-    HeldConnections held_;
+    UpstreamConnections connections_;
     unsigned pool_size_ = 0;  // over all workers, at least one each
     std::vector<std::shared_ptr<Configured>> configured_;
-    std::vector<std::unique_ptr<AppServer>> app_servers_;
+    std::vector<std::unique_ptr<DialledAppServer>> app_servers_;
     std::vector<Candidate> candidates_;  // reused
     ConnectionIds ids_;
     bool was_linked_ = false;

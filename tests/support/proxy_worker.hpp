@@ -46,7 +46,7 @@ class ProxyWorker {
   public:
     explicit ProxyWorker(const std::string& app_server, const proxy::ProxyIdentity& identity = {},
                          const std::string& other_app_server = {})
-        : settings_(make_settings(app_server, other_app_server)), upstream_(home_, identity, 0) {}
+        : settings_(make_settings(app_server, other_app_server)), upstream_(loop_, settings_, identity, 0, counters_) {}
     ~ProxyWorker() {
         upstream_.stop();
         loop_.run_for(std::chrono::milliseconds(0));
@@ -58,12 +58,12 @@ class ProxyWorker {
         proxy::UpgradeRequest request;
         request.key = "dGhlIHNhbXBsZSBub25jZQ==";
         request.path = "/";
-        auto session = std::make_unique<proxy::Session>(home_, upstream_, settings_.routes[0]);
-        const auto opened = upstream_.open(*session, request, "127.0.0.1:1");
-        if (!opened) return std::nullopt;
+        const auto asks = settings_.routes[0].ask ? proxy::Attachment::Asks::yes : proxy::Attachment::Asks::no;
+        auto session = std::make_unique<proxy::Session>(home_, upstream_.connections(), settings_.routes[0]);
+        if (!upstream_.open(session->attachment(), request, "127.0.0.1:1", asks)) return std::nullopt;
         auto [ours, theirs] = tcp_pair();
         sessions_.add(std::move(session))
-            .start({std::move(theirs), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()}, *opened);
+            .start({std::move(theirs), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()});
         return std::move(ours);
     }
 

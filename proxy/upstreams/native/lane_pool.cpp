@@ -5,7 +5,6 @@
 #include <iterator>
 #include <utility>
 
-#include "proxy/clients/session.hpp"
 #include "trunkline/protocol/service/decode.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
@@ -121,7 +120,7 @@ void LanePool::on_link_attached(net::Link& link) {
     ++attached_;
     if (state_ == State::up) {
         if (is_first) return on_resize(loop_.now());
-        if (!is_falling(lane)) owner_.on_link_resumed(*this);
+        if (!is_leaving(lane)) owner_.on_link_resumed(*this);
         return;
     }
     if (attached_ < lanes_.size() || state_ != State::dialling) return;
@@ -200,7 +199,7 @@ void LanePool::on_lane_lost(unsigned index, bool by_peer) {
     const bool had_lived = loop_.now() - lanes_[index]->attached_since >= settings_.dial.retry_max;
     if (had_lived) dialler.reset_wait();
     if (!superseded_) had_lived ? dialler.dial() : dialler.dial_later();
-    if (!is_falling(*lanes_[index])) owner_.on_link_lost(*this);
+    if (!is_leaving(*lanes_[index])) owner_.on_link_lost(*this);
     look();
 }
 
@@ -213,7 +212,7 @@ void LanePool::on_attach_failed(unsigned index, const boost::system::error_code&
         return fail(net::bye_code(why), "lane " + std::to_string(index) + ": " + why.message(),
                     CloseReason::app_server_lost);
     }
-    if (why == protocol::errc::lane_refused && is_falling(*lanes_[index])) return drop_lane(index);
+    if (why == protocol::errc::lane_refused && is_leaving(*lanes_[index])) return drop_lane(index);
     if (std::exchange(new_epoch_, false)) {
         life_.on_new_epoch();
         look();
@@ -230,14 +229,14 @@ void LanePool::on_attach_failed(unsigned index, const boost::system::error_code&
 
 void LanePool::drain() {
     if (std::exchange(draining_, true)) return;
-    chans_.for_each([](Session& session) { session.move(); });
+    chans_.for_each([](Attachment& attachment) { attachment.move(); });
     on_drain_look(loop_.now());
 }
 
 /// The answer goes out behind the last Open and Detach: once every connection has left or was told to.
 void LanePool::on_drain_look(net::Clock::time_point now) {
     bool are_told = true;
-    chans_.for_each([&](Session& session) { are_told = are_told && session.is_told_to_move(); });
+    chans_.for_each([&](Attachment& attachment) { are_told = are_told && attachment.is_told_to_move(); });
     protocol::Buffer frame;
     append(frame, protocol::Drain{1});
     for (unsigned i = 0; i < lanes_out_; ++i) are_told = are_told && lanes_[i]->linked.lane.has_reserve(frame.size());
@@ -304,9 +303,8 @@ void LanePool::end(ByeCode code, const std::string& why, CloseReason reason, Cli
         lane->linked.lane.close(bye);
         lane->linked.link->touch();
     }
-    chans_.for_each([&](Session& session) { session.on_pool_ended(reason, clients == Clients::hold); });
-    chans_ = {};  // sessions do not tell an ended pool that they end
-    for (const auto& lane : lanes_) lane->forget_waiting();
+    chans_.for_each([&](Attachment& attachment) { attachment.on_pool_ended(*this, reason, clients); });
+    chans_ = {};  // attachments do not tell an ended pool that they end
     if (!is_gone()) loop_.schedule(look_, loop_.now() + settings_.life.gone_after / 20);
 }
 
@@ -333,6 +331,34 @@ std::vector<Departed> LanePool::take_departed() {
         std::move(taken.begin(), taken.end(), std::back_inserter(all));
     }
     return all;
+}
+
+void LanePool::for_each_unhandled(const std::function<void(Bytes body, Written)>& visit) const {
+    const auto is_mark = [](Bytes body) {
+        const auto type = protocol::peek_type(body);
+        return type && type.value() == protocol::Mark::kType;
+    };
+    const auto marks_in = [&](const PoolLane& lane) {
+        unsigned marks = 0;
+        lane.linked.lane.for_each_held([&](Bytes body, bool) { marks += is_mark(body) ? 1 : 0; });
+        return marks;
+    };
+    // Behind a Mark a connection may be on another lane: what stands before it goes first, on all of them. What is
+    // known to be handled by a Mark is left out on all of them too, acknowledged or not: there must be no gaps.
+    unsigned rounds = 0;
+    for (const auto& lane : lanes_) rounds = std::max(rounds, marks_in(*lane));
+    for (unsigned round = rounds - std::min(rounds, version_ - proven_mark()); round <= rounds; ++round) {
+        for (const auto& lane : lanes_) {
+            unsigned at = rounds - marks_in(*lane);  // one whose Mark was handled holds nothing from before it
+            lane->linked.lane.for_each_held([&](Bytes body, bool was_written) {
+                if (is_mark(body)) {
+                    ++at;
+                } else if (at == round) {
+                    visit(body, was_written ? Written::yes : Written::no);
+                }
+            });
+        }
+    }
 }
 
 std::uint64_t LanePool::ring_bytes() const noexcept {

@@ -1,15 +1,18 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "net/endpoint.hpp"
 #include "net/link/dialler.hpp"
 #include "net/loop.hpp"
-#include "proxy/clients/close_reason.hpp"
+#include "proxy/attachments/attachment.hpp"
+#include "proxy/attachments/lost_pool.hpp"
+#include "proxy/metrics/close_reason.hpp"
 #include "proxy/upstreams/native/chan_table.hpp"
 #include "proxy/upstreams/native/pool_lane.hpp"
 #include "proxy/upstreams/native/pool_life.hpp"
@@ -41,7 +44,7 @@ struct PoolEnd {
 /// The lanes between this worker and one app-server epoch, with their secret id and their chans: dialled together, up
 /// when all are attached, ended together. A lane of a pool that is up survives its links: it is dialled again, and goes
 /// on at the very byte. Never up again once ended; the AppServer makes a new one.
-class LanePool final : public net::LinkOwner, public net::TurnHook {
+class LanePool final : public LostPool, public net::LinkOwner, public net::TurnHook {
   public:
     /// Whom a pool tells of its life. Not called from inside `dial` or `end`.
     class Owner {
@@ -55,7 +58,7 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
         virtual void on_link_resumed(LanePool& pool) = 0;
         /// Another life of the app server answers at its address, and no lane has a link: this pool dials no more.
         virtual void on_pool_superseded(LanePool& pool) = 0;
-        /// The pool has ended: sessions were told.
+        /// The pool has ended, and its attachments were told.
         virtual void on_pool_ended(LanePool& pool, const PoolEnd& end) = 0;
         /// It has ended at the app server too: its connections may be opened elsewhere. The owner buries it.
         virtual void on_pool_gone(LanePool& pool) = 0;
@@ -74,19 +77,17 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     bool is_up() const noexcept { return state_ == State::up; }
     bool has_ended() const noexcept { return state_ == State::ended; }
     /// As the app server announced itself, by its address if it has no name.
-    const std::string& name() const noexcept { return name_; }
+    const std::string& name() const noexcept override { return name_; }
     bool has_epoch(protocol::Epoch epoch) const noexcept { return announced_ && epoch_ == epoch; }
     protocol::Epoch epoch() const noexcept { return epoch_; }
     unsigned lanes_up() const noexcept { return attached_; }
     /// Where a connection with this key sends.
     PoolLane& home_of(std::uint8_t key) noexcept { return *lanes_[key % lanes_out_]; }
-    ChanTable<Session>& chans() noexcept { return chans_; }
+    ChanTable<Attachment>& chans() noexcept { return chans_; }
     std::uint64_t ring_bytes() const noexcept;
 
-    /// Calls `f(body, was_written)` for every frame that the app server has neither acknowledged nor, as its Marks
-    /// show, handled; those of one connection in their order.
-    template <class F>
-    void for_each_unhandled(F&& f) const;
+    /// Those that the app server has neither acknowledged nor, as its Marks show, handled.
+    void for_each_unhandled(const std::function<void(protocol::Bytes body, Written)>& visit) const override;
     /// The clients that have left and whose Close the app server has not acknowledged.
     std::vector<Departed> take_departed();
 
@@ -116,9 +117,8 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     /// The app server has made a newer pool with this worker, so it has ended this one.
     void on_newer_pool();
 
-    /// Ends the pool: Bye on every link; each session of it is held, to be opened elsewhere when the pool is gone, or
+    /// Ends the pool: Bye on every link. Its connections are held, to be opened elsewhere when the pool is gone, or
     /// closed for `reason`. The owner is not told.
-    enum class Clients : bool { close, hold };
     void end(protocol::ByeCode code, const std::string& why, CloseReason reason, Clients clients);
     bool is_gone() const noexcept { return life_.state() == PoolLife::State::gone; }
 
@@ -138,13 +138,13 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     void fail(protocol::ByeCode code, const std::string& why, CloseReason reason);
     void on_drain_look(net::Clock::time_point now);
     void add_lane();
-    /// Whether this lane is about to fall away: the app server has said its last there but for answers, and may be done
-    /// with it at any time.
-    bool is_falling(const PoolLane& lane) const noexcept {
+    /// Whether this lane is about to be removed: the app server sends nothing more there but answers, and may refuse it
+    /// at any time.
+    bool is_leaving(const PoolLane& lane) const noexcept {
         return lane.index >= target_ && (holds_back(lane) || lane.index >= lanes_in());
     }
     /// Whether its silence or its loss says anything of the pool: the app server counts it too.
-    bool counts(const PoolLane& lane) const noexcept { return lane.index < lanes_in() && !is_falling(lane); }
+    bool counts(const PoolLane& lane) const noexcept { return lane.index < lanes_in() && !is_leaving(lane); }
     std::uint32_t proven_mark() const noexcept;
     bool is_resized() const noexcept;
     void on_resize(net::Clock::time_point now);
@@ -179,7 +179,7 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     std::vector<std::unique_ptr<PoolLane>> lanes_;
     std::vector<std::unique_ptr<net::Dialler>> diallers_;  // one per lane
     // A resize: lanes are added and attached; Marks go out, lanes_out_ changes; the app server's come, the barrier's
-    // number changes; lanes beyond it fall away.
+    // number changes; lanes beyond it are removed.
     unsigned wanted_;  // as configured, or as was asked for since
     unsigned target_;  // of the resize that is under way, or was last
     unsigned lanes_out_;
@@ -188,36 +188,7 @@ class LanePool final : public net::LinkOwner, public net::TurnHook {
     net::MemberHook<&LanePool::on_resize> resize_look_{*this};
     net::MemberHook<&LanePool::on_look> look_{*this};
     net::MemberHook<&LanePool::on_drain_look> drain_look_{*this};
-    ChanTable<Session> chans_;
+    ChanTable<Attachment> chans_;
 };
-
-template <class F>
-void LanePool::for_each_unhandled(F&& f) const {
-    const auto is_mark = [](protocol::Bytes body) {
-        const auto type = protocol::peek_type(body);
-        return type && type.value() == protocol::Mark::kType;
-    };
-    const auto marks_in = [&](const PoolLane& lane) {
-        unsigned marks = 0;
-        lane.linked.lane.for_each_held([&](protocol::Bytes body, bool) { marks += is_mark(body) ? 1 : 0; });
-        return marks;
-    };
-    // Behind a Mark a connection may be on another lane: what stands before it goes first, on all of them. What is
-    // known to be handled by a Mark is left out on all of them too, acknowledged or not: there must be no gaps.
-    unsigned rounds = 0;
-    for (const auto& lane : lanes_) rounds = std::max(rounds, marks_in(*lane));
-    for (unsigned round = rounds - std::min(rounds, version_ - proven_mark()); round <= rounds; ++round) {
-        for (const auto& lane : lanes_) {
-            unsigned at = rounds - marks_in(*lane);  // one whose Mark was handled holds nothing from before it
-            lane->linked.lane.for_each_held([&](protocol::Bytes body, bool was_written) {
-                if (is_mark(body)) {
-                    ++at;
-                } else if (at == round) {
-                    f(body, was_written);
-                }
-            });
-        }
-    }
-}
 
 }  // namespace trunkline::proxy

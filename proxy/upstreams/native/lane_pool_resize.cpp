@@ -1,7 +1,6 @@
 // How a pool that is up gets more lanes, or fewer (SPEC.md "Resize").
 #include <algorithm>
 
-#include "proxy/clients/session.hpp"
 #include "proxy/upstreams/native/lane_pool.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
@@ -66,10 +65,9 @@ bool LanePool::mark() {
     for (const auto& lane : lanes_) {
         lane->linked.send(frame);
         lane->mark_end = lane->linked.lane.appended();
-        lane->forget_waiting();
     }
     lanes_out_ = target_;
-    chans_.for_each([this](Session& session) { session.on_resized(home_of(session.key())); });
+    chans_.for_each([this](Attachment& attachment) { attachment.on_resized(home_of(attachment.key())); });
     return true;
 }
 
@@ -77,7 +75,7 @@ protocol::Result<void> LanePool::on_mark(PoolLane& lane, const protocol::Mark& m
     // The app server answers ours, nothing else.
     if (mark.version != version_ || mark.lanes != lanes_out_) return protocol::errc::unexpected_frame;
     TRUNKLINE_TRY(const bool is_last, barrier_.on_mark(lane.index, mark, static_cast<unsigned>(lanes_.size())));
-    if (is_falling(lane)) life_.on_fallen(lane.index);
+    if (is_leaving(lane)) life_.on_fallen(lane.index);
     if (!is_last) return protocol::success();
     for (const auto& added : lanes_) {
         if (!counts(*added) || life_.has(added->index)) continue;
@@ -101,9 +99,9 @@ std::uint32_t LanePool::proven_mark() const noexcept {
 /// The app server has closed this lane, which is no part of the pool any more, and refuses to have it back: it has
 /// handled all of it, and knows that we have.
 void LanePool::drop_lane(unsigned index) {
-    lanes_[index]->has_fallen = true;
+    lanes_[index]->is_refused = true;
     diallers_[index]->cancel();
-    while (lanes_.size() > target_ && lanes_.back()->has_fallen) {
+    while (lanes_.size() > target_ && lanes_.back()->is_refused) {
         lanes_.pop_back();
         diallers_.pop_back();
     }

@@ -3,7 +3,6 @@
 #include <iterator>
 #include <utility>
 
-#include "proxy/clients/session.hpp"
 #include "proxy/upstreams/native/lane_pool.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
@@ -17,13 +16,54 @@ constexpr std::size_t kLongestAnswer = 13;
 constexpr std::size_t kReserveOfAnswers = 64 << 10;
 static_assert(kReserveOfAnswers >= protocol::kMaxOpenRequests * kLongestAnswer);
 
+template <class Message>
+protocol::Buffer encoded(const Message& message) {
+    protocol::Buffer frame;
+    append(frame, message);
+    return frame;
+}
+
+protocol::Buffer encoded_close(protocol::Chan chan, const ConnectionEnd& end) {
+    return encoded(protocol::Close{chan, end.code, end.reason, end.by});
+}
+
 }  // namespace
 
-void PoolLane::send_data(protocol::Chan chan, protocol::PayloadKind kind, Bytes payload) {
+protocol::Chan PoolLane::open(Attachment* attachment, protocol::Open& open, protocol::Buffer& frame) {
+    open.chan = attachment != nullptr ? pool_.chans().add(*attachment) : pool_.chans().add_ended();
+    append(frame, open);
+    linked.send(frame);
+    return open.chan;
+}
+
+void PoolLane::data(protocol::Chan chan, protocol::PayloadKind kind, Bytes payload) {
     char header[protocol::kMaxDataHeader];
     const std::size_t n = protocol::encode_data_header(header, chan, kind, payload.size());
     linked.send_data({header, n}, payload);
 }
+
+void PoolLane::redeliver(protocol::Chan chan, protocol::PayloadKind kind, Bytes payload) {
+    linked.send_data(encoded(protocol::Data{chan, kind, payload, true}), {});
+}
+
+bool PoolLane::try_close(protocol::Chan chan, const ConnectionEnd& end) {
+    return send_control(encoded_close(chan, end));
+}
+
+bool PoolLane::try_detach(protocol::Chan chan) { return send_control(encoded(protocol::Detach{chan})); }
+
+bool PoolLane::try_backlog(protocol::Chan chan, Backlog backlog) {
+    return send_control(encoded(protocol::Backlog{chan, backlog == Backlog::on}));
+}
+
+void PoolLane::close(protocol::Chan chan, const ConnectionEnd& end) {
+    const auto frame = encoded_close(chan, end);
+    if (!send_control(frame)) linked.send_data(frame, {});
+}
+
+void PoolLane::forget(protocol::Chan chan) { pool_.chans().remove(chan); }
+
+bool PoolLane::is_draining() const noexcept { return pool_.is_draining(); }
 
 std::size_t PoolLane::max_payload() const noexcept {
     return static_cast<std::size_t>(pool_.app_max_frame()) - protocol::kMaxDataHeader;
@@ -40,20 +80,6 @@ bool PoolLane::send_answer(Bytes frame) {
     linked.send(frame);
     return true;
 }
-
-void PoolLane::wait(Session& session) {
-    blocked_ = true;
-    waiting_.push_back(&session);
-}
-
-void PoolLane::stop_waiting(Session& session) { std::erase(waiting_, &session); }
-
-void PoolLane::forget_waiting() noexcept {
-    waiting_.clear();
-    awaiting_ack_.clear();
-}
-
-void PoolLane::forget(protocol::Chan chan) { pool_.chans().remove(chan); }
 
 void PoolLane::keep(Departed&& departed) {
     departed.behind = linked.lane.appended();
@@ -73,12 +99,8 @@ void PoolLane::forget_handled() {
 
 void PoolLane::wake_waiting() {
     forget_handled();
-    for (Session* session : std::exchange(awaiting_ack_, {})) session->on_acknowledged();
-    if (!blocked_ || linked.lane.held_bytes() > ring_bytes_ / 2) return;
-    blocked_ = false;
-    std::vector<Session*> woken;
-    woken.swap(waiting_);
-    for (Session* session : woken) session->on_lane_room();
+    wake_acknowledged();
+    if (was_blocked() && linked.lane.held_bytes() <= ring_bytes_ / 2) unblock();
 }
 
 }  // namespace trunkline::proxy

@@ -205,7 +205,7 @@ TEST_CASE("session: one client may not fill the lane of all", "[proxy][session]"
     auto other = f.proxy.connect();
     REQUIRE(other);
     f.app.is_busy = true;
-    constexpr int kMessages = 60'000;
+    constexpr int kMessages = 80'000;
     std::thread hog([&] {
         for (int i = 0; i < kMessages;) {
             std::string burst;
@@ -221,7 +221,7 @@ TEST_CASE("session: one client may not fill the lane of all", "[proxy][session]"
     // What the app has to do before it comes to the other's message.
     const auto waiting = f.proxy.counters().messages(proxy::Direction::to_app);
     CHECK(waiting > 1000);
-    CHECK(waiting < 15'000);
+    CHECK(waiting < 35'000);  // its share, and what one read may bring beyond it
     const auto frame = text_frame("from the other");
     REQUIRE(::send(other->get(), frame.data(), frame.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(frame.size()));
     REQUIRE(f.proxy.run_until([&] { return f.proxy.counters().messages(proxy::Direction::to_app) == waiting + 1; }));

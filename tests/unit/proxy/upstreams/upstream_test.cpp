@@ -140,7 +140,7 @@ TEST_CASE("upstream: a pool may end under a session that is still closing", "[pr
         f.app.send(lane, protocol::Close{open.chan, 4000, "go", protocol::CloseBy::app});
     };
     REQUIRE(f.proxy.run_until([&] { return chan.has_value(); }));
-    REQUIRE(f.proxy.run_until([&] { return f.proxy.upstream().directory().size() == 0; }));
+    REQUIRE(f.proxy.run_until([&] { return f.proxy.upstream().connections().directory.size() == 0; }));
     REQUIRE(f.proxy.sessions().size() == 1);  // the client does not answer the close frame
 
     for (const auto& lane : f.app.lanes()) lane->link->close();

@@ -5,6 +5,7 @@
 #include "trunkline/protocol/service/extension.hpp"
 #include "trunkline/protocol/service/fields.hpp"
 #include "trunkline/protocol/service/messages.hpp"
+#include "trunkline/protocol/try.hpp"
 
 namespace trunkline::protocol {
 namespace decoding {

@@ -5,20 +5,33 @@
 #include <string>
 
 #include "net/backoff.hpp"
+#include "proxy/attachments/upstream_connections.hpp"
 #include "proxy/metrics/upstream_snapshot.hpp"
 #include "proxy/upstreams/native/lane_pool.hpp"
 
 namespace trunkline::proxy {
 
-class Upstream;
-
-/// One address of an upstream as one worker deals with it: dials a pool, dials again when it ended, refuses what does
-/// not belong to it. Owned by its Upstream.
-class AppServer final : public LanePool::Owner, public net::TurnHook {
+/// The app server at one address of an upstream, as one worker deals with it: dials a pool, dials again when that has
+/// ended, and refuses links to what does not belong to the upstream. Owned by its Upstream.
+class DialledAppServer final : public LanePool::Owner, public net::TurnHook {
   public:
-    AppServer(Upstream& upstream, net::Loop& loop, PoolSettings settings, std::chrono::milliseconds redial_min,
-              std::chrono::milliseconds redial_max);
-    ~AppServer() override;
+    /// The upstream that it belongs to.
+    class Owner {
+      public:
+        virtual UpstreamConnections& connections() noexcept = 0;
+        /// The app server, other than `except`, that is linked as this epoch; null if none.
+        virtual const DialledAppServer* find_epoch(protocol::Epoch epoch,
+                                                   const DialledAppServer& except) const noexcept = 0;
+        /// Its snapshot is another one now.
+        virtual void on_app_server_changed() = 0;
+
+      protected:
+        ~Owner() = default;
+    };
+
+    DialledAppServer(Owner& owner, net::Loop& loop, PoolSettings settings, std::chrono::milliseconds redial_min,
+                     std::chrono::milliseconds redial_max);
+    ~DialledAppServer() override;
 
     /// Dials now. Also brings back one that was retired.
     void start();
@@ -38,14 +51,14 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     /// pool of that size when it gets the next.
     void resize(unsigned lanes, unsigned of_all_workers);
 
-    /// The lane that the next connection would get: the next one in turn that has a link and room. Null if none has, or
-    /// no pool is up that takes connections.
-    PoolLane* next_lane();
-    /// The home lane of a connection with that key; null if it takes no connection now.
-    PoolLane* home_lane(std::uint8_t key);
-    /// Opens a connection on the lane of `next_lane`, which was not null.
+    /// The port that the next connection would get: the next lane in turn that has a link and room. Null if none has,
+    /// or no pool is up that takes connections.
+    AppPort* next_port();
+    /// The port of a connection with that key, its home lane; null if it takes no connection now.
+    AppPort* port_of(std::uint8_t key);
+    /// Takes the place of `next_port`, which was not null, for a connection that has this key from now on.
     struct Place {
-        PoolLane* lane;
+        AppPort& port;
         std::uint8_t key;
     };
     Place take_place();
@@ -77,7 +90,8 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     void end_pool(const char* why, CloseReason reason);
     void count_unhandled(LanePool& pool);
 
-    Upstream& upstream_;
+    Owner& owner_;
+    UpstreamConnections& connections_;
     net::Loop& loop_;
     PoolSettings settings_;
     const std::chrono::milliseconds long_wait_;
@@ -94,7 +108,7 @@ class AppServer final : public LanePool::Owner, public net::TurnHook {
     net::Clock::time_point up_since_{};
     net::Clock::time_point settled_at_{};
     std::string last_error_;
-    net::MemberHook<&AppServer::on_redial> redial_{*this};
+    net::MemberHook<&DialledAppServer::on_redial> redial_{*this};
 };
 
 }  // namespace trunkline::proxy

@@ -1,4 +1,4 @@
-#include "proxy/clients/close_reason.hpp"
+#include "proxy/metrics/close_reason.hpp"
 
 #include <array>
 
