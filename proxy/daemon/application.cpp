@@ -51,6 +51,7 @@ Application::Application(config::Settings settings, Start start)
       rules_(settings_.routes),
       files_(load_static_files(settings_.routes)),
       admission_(settings_.limits, links_at_most(settings_)),
+      verbs_(settings_.workers),
       until_ready_(main_.get_executor()),
       until_watchdog_(main_.get_executor()) {
     std::vector<std::string> names;
@@ -61,7 +62,7 @@ Application::Application(config::Settings settings, Start start)
         seen.push_back(counters_.back().get());
     }
     status_ = std::make_unique<ProxyStatus>(std::move(seen));
-    const WorkerShares shares{settings_, rules_, files_, admission_};
+    const WorkerShares shares{settings_, rules_, files_, admission_, verbs_};
     ProxyIdentity identity{settings_.proxy_id, net::random_epoch(), 0, settings_.workers};
     for (; identity.worker < settings_.workers; ++identity.worker) {
         workers_.push_back(std::make_unique<Worker>(shares, identity, *counters_[identity.worker]));

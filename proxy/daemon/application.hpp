@@ -46,6 +46,7 @@ class Application {
     const UpgradeRules rules_;
     const std::vector<std::shared_ptr<const StaticFiles>> files_;  // by route
     ConnectionLimits admission_;
+    VerbBus verbs_;
     std::vector<std::unique_ptr<WorkerCounters>> counters_;
     std::unique_ptr<ProxyStatus> status_;
     std::vector<std::unique_ptr<Worker>> workers_;

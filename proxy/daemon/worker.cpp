@@ -7,6 +7,7 @@
 
 #include "proxy/http/http_answer.hpp"
 #include "proxy/log/logging.hpp"
+#include "proxy/verbs/verbs.hpp"
 
 namespace trunkline::proxy {
 
@@ -23,6 +24,8 @@ Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, Worker
     : settings_(shares.settings),
       counters_(counters),
       admission_(shares.admission),
+      verbs_(shares.verbs),
+      index_(identity.worker),
       home_{loop_, settings_, counters, sessions_},
       http_(HttpContext{loop_, shares.rules, shares.files, settings_.timeouts, counters, *this}) {
     for (std::size_t i = 0; i < settings_.upstreams.size(); ++i) {
@@ -33,6 +36,7 @@ Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, Worker
                                      [&](const auto& upstream) { return upstream->name() == route.upstream; });
         upstream_of_route_.push_back(at == upstreams_.end() ? nullptr : at->get());
     }
+    verbs_.join(index_, loop_, [this](std::string_view upstream, protocol::Bytes body) { on_verb(upstream, body); });
 }
 
 Worker::~Worker() { join(); }
@@ -76,6 +80,15 @@ void Worker::run() {
 
 void Worker::resize(std::size_t upstream, unsigned pool_size) {
     loop_.post([this, upstream, pool_size] { upstreams_[upstream]->resize(pool_size); });
+}
+
+/// A verb that came to another worker.
+void Worker::on_verb(std::string_view upstream, protocol::Bytes body) {
+    const auto found = std::find_if(upstreams_.begin(), upstreams_.end(),
+                                    [&](const auto& candidate) { return candidate->name() == upstream; });
+    if (found == upstreams_.end()) return;
+    Verbs verbs((*found)->connections());
+    apply_verb(verbs, body);
 }
 
 void Worker::on_upgrade(Upgraded client) {
@@ -131,6 +144,7 @@ void Worker::on_drain_step(net::Clock::time_point now) {
     // The last Closes are to reach the app servers before the Byes do, and what clients have left behind.
     if ((sessions_.size() == 0 && http_.size() == 0 && ring_bytes() == 0 && counters_.held_connections.value() == 0) ||
         now >= drain_ends_ + settings_.timeouts.close) {
+        verbs_.leave(index_);
         http_.stop([] {});
         for (const auto& upstream : upstreams_) upstream->stop();
         loop_.post([this] {  // after the turn that wrote the last frames and the Byes

@@ -8,13 +8,14 @@
 
 #include "config/settings.hpp"
 #include "net/loop.hpp"
+#include "proxy/clients/session.hpp"
+#include "proxy/clients/session_table.hpp"
 #include "proxy/daemon/listen_sockets.hpp"
 #include "proxy/http/http_sessions.hpp"
 #include "proxy/http/listener.hpp"
 #include "proxy/metrics/counters.hpp"
-#include "proxy/clients/session.hpp"
-#include "proxy/clients/session_table.hpp"
 #include "proxy/upstreams/upstream.hpp"
+#include "proxy/verbs/verb_bus.hpp"
 
 namespace trunkline::proxy {
 
@@ -24,6 +25,7 @@ struct WorkerShares {
     const UpgradeRules& rules;
     const std::vector<std::shared_ptr<const StaticFiles>>& files;  ///< by route
     ConnectionLimits& admission;
+    VerbBus& verbs;
 };
 
 /// One thread of the proxy with all that lives on it: a loop, its listeners, the sessions that came in by
@@ -60,6 +62,7 @@ class Worker final : private UpgradeSink {
     void refuse(Upgraded client, RefuseReason reason, const char* text);
 
     void run();
+    void on_verb(std::string_view upstream, protocol::Bytes body);
     void begin_drain(Listener::Waiting waiting);
     std::uint64_t ring_bytes() const;
     void on_heartbeat(net::Clock::time_point now);
@@ -68,6 +71,8 @@ class Worker final : private UpgradeSink {
     const config::Settings& settings_;
     WorkerCounters& counters_;
     ConnectionLimits& admission_;
+    VerbBus& verbs_;
+    const std::size_t index_;  // among the workers
     net::Loop loop_;
     SessionTable sessions_;
     SessionHome home_;

@@ -63,7 +63,22 @@ class RawFrame {
     std::size_t payload_bytes = 0;
 };
 
+/// Hands decoded messages to the verbs that take them.
+struct Applied {
+    Verbs& verbs;
+
+    template <class Message>
+    void on(const Message& message) {
+        if constexpr (requires { verbs.on(message); }) static_cast<void>(verbs.on(message));
+    }
+};
+
 }  // namespace
+
+void apply_verb(Verbs& verbs, Bytes body) {
+    Applied applied{verbs};
+    static_cast<void>(protocol::decode(body, applied));  // it was decoded by the worker that posts it
+}
 
 Session& session_of(const Attachment& attachment) noexcept { return static_cast<Session&>(attachment.client()); }
 

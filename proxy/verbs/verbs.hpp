@@ -71,6 +71,9 @@ class Verbs {
     HomeLane home_;
 };
 
+/// Applies the verb in this body of a frame; anything else is skipped. Nobody gets an answer.
+void apply_verb(Verbs& verbs, protocol::Bytes body);
+
 /// The session of an attachment, or of an entry of the directory.
 Session& session_of(const Attachment& attachment) noexcept;
 Session& session_of(Member& member) noexcept;
