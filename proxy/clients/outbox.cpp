@@ -1,183 +1,177 @@
 #include "proxy/clients/outbox.hpp"
 
 #include <algorithm>
+#include <cassert>
+#include <utility>
 
 namespace trunkline::proxy {
 namespace {
 
-constexpr std::size_t kKeptCapacity = 16 << 10;
-constexpr std::size_t kOwnSegment = 64 << 10;
-
-/// Length of the WebSocket frame at the front of `bytes`, which our own writer made: unmasked and whole (RFC 6455
-/// §5.2).
-std::size_t frame_length(std::string_view bytes) {
-    const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i])); };
-    const std::size_t small = byte(1);
-    if (small < 126) return 2 + small;
-    std::size_t length = 0;
-    const std::size_t header = small == 126 ? 4 : 10;
-    for (std::size_t i = 2; i < header; ++i) length = length << 8 | byte(i);
-    return header + length;
-}
-
-/// Whether a message begins here, not a control frame (RFC 6455 §5.5) or an HTTP answer, whose H looks like one.
-bool is_message(std::string_view bytes) { return (static_cast<unsigned char>(bytes.front()) & 0x0f) < 8; }
+constexpr std::size_t kMaxEntry = (std::size_t{1} << 31) - 1;
+constexpr std::size_t kMaxSpareCapacity = 16 << 10;  // of one outbox
 
 }  // namespace
 
-void Outbox::append(std::string_view head, std::string_view payload) {
-    const std::size_t size = head.size() + payload.size();
-    own_.append(head).append(payload);
-    // Segments are what is given back when it is written, so a client that never quite drains must not have one for
-    // ever.
-    if (first_ == segments_.size() || !segments_.back().shared.empty() || segments_.back().size >= kOwnSegment) {
-        segments_.push_back({{}, size, false});
-    } else {
-        segments_.back().size += size;
+std::size_t Outbox::cost() const noexcept {
+    return bytes_ + copied_.size() * sizeof(Copied) + shared_.size() * sizeof(Shared);
+}
+
+std::size_t Outbox::cost_if_dropped() const noexcept {
+    std::size_t entries = shared_.size();
+    std::size_t bytes = shared_bytes_;
+    if (shared_is_begun()) {
+        entries -= 1;
+        bytes -= shared_[0].message.size();
     }
+    return cost() - bytes - entries * sizeof(Shared);
+}
+
+std::size_t Outbox::capacity() const noexcept {
+    return copied_bytes_.capacity_bytes() + copied_.capacity_bytes() + shared_.capacity_bytes();
+}
+
+void Outbox::append(Kind kind, std::string_view head, std::string_view payload) {
+    const std::size_t size = head.size() + payload.size();
+    assert(size != 0 && size <= kMaxEntry);
+    copied_bytes_.append(head);
+    copied_bytes_.append(payload);
+    Copied record;
+    record.size = size & kMaxEntry;
+    record.kind = kind;
+    copied_.push_back(record);
     bytes_ += size;
+    if (kind == Kind::message) ++messages_;
 }
 
-void Outbox::append(const net::SharedBytes& frame) {
-    if (frame.size() <= kCopyBytes) return append(frame.view(), {});
-    segments_.push_back({frame, frame.size(), false});
-    bytes_ += frame.size();
-}
-
-void Outbox::append_droppable(const net::SharedBytes& frame) {
-    segments_.push_back({frame, frame.size(), true});  // never copied: what is in the middle of own_ stays there
-    bytes_ += frame.size();
-}
-
-std::string_view Outbox::bytes_of(std::size_t segment, std::size_t own_offset) const noexcept {
-    const Segment& s = segments_[segment];
-    return !s.shared.empty() ? s.shared.view() : std::string_view(own_).substr(own_offset, s.size);
+void Outbox::append_shared(const net::SharedBytes& message) {
+    assert(!message.empty());
+    shared_.push_back({message, copied_out_ + copied_bytes_.size()});
+    shared_bytes_ += message.size();
+    bytes_ += message.size();
+    ++messages_;
 }
 
 std::size_t Outbox::gather(std::span<std::string_view> out) const noexcept {
-    std::size_t n = 0;
-    std::size_t own = own_begin_;
-    for (std::size_t i = first_; i < segments_.size() && n < out.size(); ++i) {
-        out[n++] = bytes_of(i, own).substr(i == first_ ? begun_ : 0);
-        if (segments_[i].shared.empty()) own += segments_[i].size;
+    std::size_t count = 0;
+    const auto add = [&](std::string_view piece) {
+        if (count == 0) piece.remove_prefix(begun_);
+        out[count++] = piece;
+    };
+    const std::string_view copied(copied_bytes_.data(), copied_bytes_.size());
+    std::size_t at = 0;  // in `copied`
+    for (std::size_t i = 0; i < shared_.size() && count < out.size(); ++i) {
+        const std::size_t before = shared_[i].position - copied_out_;
+        if (before != at) add(copied.substr(at, before - at));
+        at = before;
+        if (count < out.size()) add(shared_[i].message.view());
     }
-    return n;
+    if (at != copied.size() && count < out.size()) add(copied.substr(at));
+    return count;
 }
 
 void Outbox::written(std::size_t bytes) {
     bytes_ -= bytes;
+    if (bytes_ == 0) return clear();
     begun_ += bytes;
-    while (first_ < segments_.size() && begun_ >= segments_[first_].size) {
-        Segment& done = segments_[first_++];
-        begun_ -= done.size;
-        if (done.shared.empty()) own_begin_ += done.size;
-        done.shared = {};
+    for (std::size_t size = first_size(); begun_ >= size; size = first_size()) {
+        begun_ -= size;
+        remove_first();
     }
-    if (first_ == segments_.size()) {
-        segments_.clear();
-        own_.clear();
-        first_ = own_begin_ = 0;
+}
+
+void Outbox::remove_first() {
+    if (first_is_shared()) {
+        shared_bytes_ -= shared_[0].message.size();
+        shared_.pop_front();
+        --messages_;
         return;
     }
-    if (own_begin_ > own_.size() / 2) {
-        own_.erase(0, own_begin_);
-        own_begin_ = 0;
-    }
-    if (first_ > segments_.size() / 2) {
-        segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
-        first_ = 0;
-    }
-}
-
-void Outbox::append_answer(std::string_view answer) {
-    segments_.push_back({net::SharedBytes::copy_of(answer), answer.size(), false});
-    bytes_ += answer.size();
-}
-
-std::size_t Outbox::messages() const {
-    std::size_t count = 0;
-    std::size_t own = own_begin_;
-    for (std::size_t i = first_; i < segments_.size(); ++i) {
-        const bool is_begun = i == first_ && begun_ != 0;
-        if (!segments_[i].shared.empty()) {
-            if (is_message(segments_[i].shared.view())) ++count;
-            continue;
-        }
-        const auto bytes = bytes_of(i, own);
-        own += bytes.size();
-        for (std::size_t at = 0; at < bytes.size();) {
-            const auto frame = bytes.substr(at);
-            at += frame_length(frame);
-            if ((!is_begun || at > begun_) && is_message(frame)) ++count;
-        }
-    }
-    return count;
+    const Copied first = copied_[0];
+    copied_out_ += first.size;
+    copied_bytes_.pop_front(first.size);
+    copied_.pop_front();
+    if (first.kind == Kind::message) --messages_;
 }
 
 std::size_t Outbox::drop_unbegun() {
-    const std::size_t before = messages();
+    const std::size_t before = messages_;
     if (begun_ == 0) {
-        segments_.resize(first_);
-        own_.resize(own_begin_);
-        bytes_ = 0;
+        reset();
         return before;
     }
-    Segment& begun = segments_[first_];
-    if (begun.shared.empty()) {  // several frames: keep those up to the one that was begun
-        const auto bytes = std::string_view(own_).substr(own_begin_, begun.size);
-        std::size_t keep = 0;
-        while (keep < begun_) keep += frame_length(bytes.substr(keep));
-        begun.size = keep;
-        own_.resize(own_begin_ + keep);
+    const std::size_t size = first_size();
+    if (first_is_shared()) {
+        shared_.truncate(1);
+        shared_bytes_ = size;
+        copied_.truncate(0);
+        copied_bytes_.truncate(0);
+        messages_ = 1;
     } else {
-        own_.resize(own_begin_);
+        shared_.truncate(0);
+        shared_bytes_ = 0;
+        copied_.truncate(1);
+        copied_bytes_.truncate(size);
+        messages_ = copied_[0].kind == Kind::message ? 1 : 0;
     }
-    bytes_ = begun.size - begun_;
-    segments_.resize(first_ + 1);
-    return before - messages();
+    bytes_ = size - begun_;
+    return before - messages_;
 }
 
 bool Outbox::drop_oldest() {
-    const auto end = segments_.end();
-    const auto from = segments_.begin() + static_cast<std::ptrdiff_t>(first_);
-    const auto found = std::find_if(segments_.begin() + static_cast<std::ptrdiff_t>(first_unbegun()), end,
-                                    [](const Segment& segment) { return segment.may_drop; });
-    if (found == end) return false;
-    bytes_ -= found->size;
-    // What stands before it is little, mostly the frame that was begun: that moves up, not all that is behind.
-    std::move_backward(from, found, found + 1);
-    segments_[first_++] = {};
+    const std::size_t begun = shared_is_begun() ? 1 : 0;
+    if (shared_.size() == begun) return false;
+    // The begun one takes the place of the one behind it, which goes.
+    if (begun != 0) std::swap(shared_[0], shared_[1]);
+    const std::size_t size = shared_[0].message.size();
+    shared_.pop_front();
+    shared_bytes_ -= size;
+    bytes_ -= size;
+    --messages_;
     return true;
 }
 
 bool Outbox::drop_newest() {
-    const auto oldest = segments_.rend() - static_cast<std::ptrdiff_t>(first_unbegun());
-    const auto found =
-        std::find_if(segments_.rbegin(), oldest, [](const Segment& segment) { return segment.may_drop; });
-    if (found == oldest) return false;
-    bytes_ -= found->size;
-    segments_.erase(std::next(found).base());
+    const std::size_t begun = shared_is_begun() ? 1 : 0;
+    if (shared_.size() == begun) return false;
+    const std::size_t last = shared_.size() - 1;
+    const std::size_t size = shared_[last].message.size();
+    shared_.truncate(last);
+    shared_bytes_ -= size;
+    bytes_ -= size;
+    --messages_;
     return true;
 }
 
+void Outbox::clear() noexcept {
+    copied_bytes_.clear();
+    copied_.clear();
+    shared_.clear();
+    copied_out_ = 0;
+    shared_bytes_ = begun_ = bytes_ = messages_ = 0;
+}
+
 void Outbox::reset() {
-    own_.clear();
-    if (own_.capacity() > kKeptCapacity) own_.shrink_to_fit();
-    segments_.clear();
-    first_ = own_begin_ = begun_ = bytes_ = 0;
+    const bool grew = capacity() > kMaxSpareCapacity;
+    clear();
+    if (!grew) return;
+    copied_bytes_.release();
+    copied_.release();
+    shared_.release();
 }
 
 std::unique_ptr<Outbox> OutboxPool::take() {
-    if (free_.empty()) return std::make_unique<Outbox>();
-    auto outbox = std::move(free_.back());
-    free_.pop_back();
+    if (spare_.empty()) return std::make_unique<Outbox>();
+    auto outbox = std::move(spare_.back());
+    spare_.pop_back();
+    capacity_ -= outbox->capacity();
     return outbox;
 }
 
 void OutboxPool::give_back(std::unique_ptr<Outbox> outbox) {
-    if (free_.size() >= kKept) return;
     outbox->reset();
-    free_.push_back(std::move(outbox));
+    if (spare_.size() >= kMaxSpare || capacity_ + outbox->capacity() > kMaxCapacity) return;
+    capacity_ += outbox->capacity();
+    spare_.push_back(std::move(outbox));
 }
 
 }  // namespace trunkline::proxy

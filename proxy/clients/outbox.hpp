@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -8,78 +9,109 @@
 #include <vector>
 
 #include "net/shared_bytes.hpp"
+#include "proxy/clients/front_queue.hpp"
 
 namespace trunkline::proxy {
 
-/// What waits for one client's socket: whole WebSocket frames in order, of which the first may have been written in
-/// part. Small frames are copied together, so that a burst is one write of one piece; large fan-outs are references.
-/// The bound is the session's business. A session owns one only while something waits.
+/// The queue of what waits for one client's socket. Its entries are messages and controls, each one framed already by
+/// the client's transport: the outbox does not know any framing, it remembers where each entry begins. The first entry
+/// may have been written in part; it is then *begun* and must go out whole.
+///
+/// An entry is either copied or shared. Copied entries lie together in one buffer, so that a burst of small ones is
+/// one piece of one write; each costs 4 bytes more. A shared entry is a reference to bytes that wait for other clients
+/// too; it costs 16 bytes more. Shared entries may be dropped again until they are begun, copied ones may not.
+///
+/// Memory is in proportion to what waits, however much was written or dropped before. Each operation but `gather` takes
+/// constant time per entry that it adds, drops or finishes, on average. The session checks the limit, and owns an
+/// outbox only while something waits.
 class Outbox {
   public:
-    /// Frames longer than this are shared instead of copied when they can be.
+    enum class Kind : std::uint32_t {
+        message,  ///< a whole message of the app
+        control,  ///< what the proxy itself says: a pong, a ping, a close, an HTTP answer
+    };
+
+    /// Up to this size a message is better copied than shared, unless it is to be droppable.
     static constexpr std::size_t kCopyBytes = 2048;
 
     bool empty() const noexcept { return bytes_ == 0; }
+    /// Bytes that are still to be written.
     std::size_t bytes() const noexcept { return bytes_; }
-    /// What waits, and the record of each piece of it: what the bound is for.
-    std::size_t cost() const noexcept { return bytes_ + (segments_.size() - first_) * sizeof(Segment); }
+    /// `bytes()` and the records of all entries. This is what the limit applies to.
+    std::size_t cost() const noexcept;
+    /// What `cost()` would be if everything that may be dropped were dropped.
+    std::size_t cost_if_dropped() const noexcept;
+    /// How many messages wait. One that is begun counts, controls do not.
+    std::size_t messages() const noexcept { return messages_; }
 
-    /// Appends one whole frame, copied from two parts.
-    void append(std::string_view head, std::string_view payload = {});
-    /// Appends one whole frame that others send too.
-    void append(const net::SharedBytes& frame);
-    /// As above; it may be dropped again while no byte of it is written.
-    void append_droppable(const net::SharedBytes& frame);
-    /// Appends an HTTP answer, which is not a frame: the one that ends or begins the upgrade.
-    void append_answer(std::string_view answer);
+    /// Appends a copy of one entry, given in two parts. Not empty, and less than 2 GiB.
+    void append(Kind kind, std::string_view head, std::string_view payload = {});
+    /// Appends a reference to one message. Not empty.
+    void append_shared(const net::SharedBytes& message);
 
+    /// Fills `out` with what is to be written next, in order, and returns how many pieces that is. They are valid until
+    /// the next call that changes the outbox.
     std::size_t gather(std::span<std::string_view> out) const noexcept;
+    /// The first `bytes` of what waits were written.
     void written(std::size_t bytes);
 
-    /// How many messages wait, one that was written in part included. Walks over all of them.
-    std::size_t messages() const;
-
-    /// Drops every frame of which no byte was written; returns how many messages those were.
+    /// Drops every entry, copied ones too, but the begun one. Returns how many messages were dropped.
     std::size_t drop_unbegun();
-
-    /// Drop one frame of those that may be: the first or the last of which no byte was written. False if there is none.
+    /// Drop the oldest or the newest message that may be dropped. False if there is none.
     bool drop_oldest();
     bool drop_newest();
 
-    /// Memory in use, in bytes, without what is shared.
-    std::size_t capacity() const noexcept { return own_.capacity() + segments_.capacity() * sizeof(Segment); }
+    /// Memory in use, in bytes, without the bytes of shared messages.
+    std::size_t capacity() const noexcept;
 
-    /// Empties it and gives memory back, so that it can be used for another client.
+    /// Drops everything, the begun entry too, and gives back memory that a client who keeps up does not need.
     void reset();
 
   private:
-    struct Segment {
-        net::SharedBytes shared;  // empty: the next `size` bytes of own_
-        std::size_t size : 63 = 0;
-        std::size_t may_drop : 1 = false;  // only where shared
+    struct Copied {
+        std::uint32_t size : 31;
+        Kind kind : 1;
     };
-    static_assert(sizeof(Segment) == 16);
+    static_assert(sizeof(Copied) == 4);
 
-    std::size_t first_unbegun() const noexcept { return first_ + (begun_ != 0 ? 1 : 0); }
-    std::string_view bytes_of(std::size_t segment, std::size_t own_offset) const noexcept;
+    struct Shared {
+        net::SharedBytes message;
+        // It goes out when so many bytes of copied entries have, counted as `copied_out_` is.
+        std::uint64_t position = 0;
+    };
+    static_assert(sizeof(Shared) == 16);
 
-    std::string own_;                // the copied frames of all segments without `shared`, in order
-    std::vector<Segment> segments_;  // every one begins and ends with a frame
-    std::size_t first_ = 0;          // segments before it are written
-    std::size_t own_begin_ = 0;      // where the first own segment begins in own_
-    std::size_t begun_ = 0;          // bytes of the first segment that are written
+    bool first_is_shared() const noexcept { return !shared_.empty() && shared_[0].position == copied_out_; }
+    bool shared_is_begun() const noexcept { return begun_ != 0 && first_is_shared(); }
+    std::size_t first_size() const noexcept { return first_is_shared() ? shared_[0].message.size() : copied_[0].size; }
+    void remove_first();
+    void clear() noexcept;
+
+    FrontQueue<std::string> copied_bytes_;    // of all copied entries, a begun one whole
+    FrontQueue<std::vector<Copied>> copied_;  // one for each copied entry
+    FrontQueue<std::vector<Shared>> shared_;  // in order of position
+    std::uint64_t copied_out_ = 0;            // bytes of the copied entries removed since the outbox was last cleared
+    std::size_t shared_bytes_ = 0;            // of all shared entries, a begun one whole
+    std::size_t begun_ = 0;                   // bytes of the first entry that are written
     std::size_t bytes_ = 0;
+    std::size_t messages_ = 0;
 };
 
-/// Outboxes for the clients of a worker that have something waiting; a client that keeps up borrows one for a moment.
+/// Spare outboxes for the clients of one worker. A client that keeps up borrows one for the length of a turn.
 class OutboxPool {
   public:
     std::unique_ptr<Outbox> take();
     void give_back(std::unique_ptr<Outbox> outbox);
 
+    /// Memory of all spare outboxes, in bytes.
+    std::size_t capacity() const noexcept { return capacity_; }
+
   private:
-    static constexpr std::size_t kKept = 512;  // more than a turn of echoes borrows
-    std::vector<std::unique_ptr<Outbox>> free_;
+    static constexpr std::size_t kMaxSpare = 512;  // more than one turn of echoes borrows
+    static constexpr std::size_t kMaxCapacity = 1 << 20;
+
+    std::vector<std::unique_ptr<Outbox>> spare_;
+    std::size_t capacity_ = 0;
 };
 
 }  // namespace trunkline::proxy

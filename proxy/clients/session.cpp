@@ -57,7 +57,7 @@ struct Session::Incoming {
         const std::size_t before = out.bytes();
         char header[websocket::kMaxServerHeader];
         const std::size_t n = websocket::write_header(header, websocket::Opcode::pong, payload.size());
-        out.append({header, n}, payload);
+        out.append(Outbox::Kind::control, {header, n}, payload);
         session.queued(before);
     }
     void on_pong(Bytes) {}  // any byte shows that the client lives
@@ -94,7 +94,7 @@ void Session::start(Upgraded client) {
 }
 
 void Session::answer_upgrade(const UpgradeRequest& request, Bytes subprotocol) {
-    outbox().append_answer(switching_protocols(request, subprotocol));
+    outbox().append(Outbox::Kind::control, switching_protocols(request, subprotocol));
     home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
     home_.loop.touch(*this);
 }
@@ -240,7 +240,7 @@ void Session::resume(PauseReason reason) {
 void Session::send_ping() {
     protocol::Buffer frame;
     websocket::append_ping(frame, {});
-    outbox().append(frame, {});
+    outbox().append(Outbox::Kind::control, frame);
     home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
     home_.loop.touch(*this);
 }

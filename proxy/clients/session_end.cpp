@@ -83,7 +83,7 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
         if (why == CloseReason::client_gone || why == CloseReason::client_reset) return finish();
         const Refusal refusal = status == 503 ? unavailable(refuse_reason(why), std::string(text))
                                               : Refusal{refuse_reason(why), status, std::string(text), {}, false};
-        outbox().append_answer(refusal_answer(refusal));
+        outbox().append(Outbox::Kind::control, refusal_answer(refusal));
         home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
         home_.loop.touch(*this);
         return;
@@ -103,7 +103,7 @@ void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
     protocol::Buffer frame;
     websocket::append_close(frame, code, text);
     Outbox& out = outbox();
-    out.append(frame, {});
+    out.append(Outbox::Kind::control, frame);
     home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
     close_seen_ = why == CloseReason::client_closed;
     wake_by(next_deadline(home_.loop.now()));

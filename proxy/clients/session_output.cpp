@@ -32,12 +32,11 @@ bool Session::make_room(std::size_t bytes, Content content) {
     if (state_ != State::open) return false;
     const auto policy = route_.outbox_policy;
     const bool may_drop_it = content == Content::fan_out && policy != config::OutboxPolicy::close;
-    if (may_drop_it) {
-        const bool could_fit = bytes <= home_.settings.limits.outbox_bytes;  // else nothing is to be dropped for it
-        if (policy == config::OutboxPolicy::drop_newest || !could_fit) return fits(bytes);
-    }
+    if (may_drop_it && policy == config::OutboxPolicy::drop_newest) return fits(bytes);
+    // Nothing is dropped for what does not fit even then.
+    const bool could_fit = !outbox_ || outbox_->cost_if_dropped() + bytes <= home_.settings.limits.outbox_bytes;
     while (!fits(bytes)) {
-        if (drop_waiting()) continue;
+        if (could_fit && drop_waiting()) continue;
         if (!may_drop_it) close(CloseReason::outbox_full);
         return false;
     }
@@ -87,7 +86,7 @@ void Session::deliver(PayloadKind kind, Bytes payload) {
     const std::size_t n = websocket::write_header(header, opcode, payload.size());
     Outbox& out = outbox();
     const std::size_t before = out.bytes();
-    out.append({header, n}, payload);
+    out.append(Outbox::Kind::message, {header, n}, payload);
     home_.counters.count_message(Direction::to_client, payload.size());
     last_message_ = home_.loop.now();
     queued(before);
@@ -104,10 +103,10 @@ void Session::deliver(const net::SharedBytes& frame, std::size_t payload_bytes) 
     }
     Outbox& out = outbox();
     const std::size_t before = out.bytes();
-    if (route_.outbox_policy == config::OutboxPolicy::close) {
-        out.append(frame);
+    if (route_.outbox_policy == config::OutboxPolicy::close && frame.size() <= Outbox::kCopyBytes) {
+        out.append(Outbox::Kind::message, frame.view());
     } else {
-        out.append_droppable(frame);
+        out.append_shared(frame);
     }
     home_.counters.count_message(Direction::to_client, payload_bytes);
     last_message_ = home_.loop.now();

@@ -401,3 +401,24 @@ TEST_CASE("session: what is sent to a slow client alone is not dropped, so it is
     REQUIRE(f.ends());
     CHECK(f.was_told(1013));
 }
+
+TEST_CASE("session: nothing is dropped for what does not fit even then", "[proxy][session]") {
+    Slow f(config::OutboxPolicy::drop_oldest);
+    for (int number = 0; number < 60; ++number) f.fan_out(number);
+    for (int number = 60; number < 64; ++number) f.send_own(number);  // half of what may wait
+    REQUIRE(f.proxy.run_until([&] { return f.dropped() >= 5; }));
+    f.live(20ms);
+    const auto dropped = f.dropped();
+    SECTION("a fan-out is dropped itself") {
+        f.fan_out(64, 60 << 10);
+        REQUIRE(f.proxy.run_until([&] { return f.dropped() > dropped; }));
+        f.live(20ms);
+        CHECK(f.dropped() == dropped + 1);
+        REQUIRE(f.proxy.run_until([&] { return f.take() || f.numbers().size() + dropped + 1 == f.sent.size(); }));
+    }
+    SECTION("for a message of its own the client is closed") {
+        f.app.send(*f.home, protocol::Data{f.chan, protocol::PayloadKind::text, Slow::text(64, 60 << 10)});
+        REQUIRE(f.proxy.run_until([&] { return f.closed(CloseReason::outbox_full) == 1; }));
+        CHECK(f.dropped() == dropped);
+    }
+}
