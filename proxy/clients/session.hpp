@@ -12,6 +12,7 @@
 #include "net/pause.hpp"
 #include "net/shared_bytes.hpp"
 #include "proxy/attachments/attachment.hpp"
+#include "proxy/clients/client_encoding.hpp"
 #include "proxy/clients/outbox.hpp"
 #include "proxy/http/upgrade_sink.hpp"
 #include "proxy/metrics/close_reason.hpp"
@@ -48,6 +49,10 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
 
     Attachment& attachment() noexcept { return attachment_; }
 
+    /// How fan-outs are encoded for this client.
+    ClientProtocol client_protocol() const noexcept { return ClientProtocol::raw; }
+    Framing framing() const noexcept { return Framing::websocket; }
+
     // --- From the app server; harmless for a session that is closing ---
 
     /// Accept: the answer to `ask`, else a user and groups that come with the first frame.
@@ -55,7 +60,7 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
                    std::optional<protocol::Bytes> subprotocol);
     /// One message for this client.
     void deliver(protocol::PayloadKind kind, protocol::Bytes payload);
-    /// One copy of a fan-out: a whole WebSocket frame of `payload_bytes` and its header.
+    /// One copy of a fan-out, encoded for this client: a whole message and its framing.
     void deliver(const net::SharedBytes& frame, std::size_t payload_bytes);
     /// Close of its own app server: a close code, or before the upgrade was answered an HTTP status.
     void on_app_close(std::uint16_t code, protocol::Bytes reason);

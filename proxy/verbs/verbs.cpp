@@ -1,10 +1,9 @@
 #include "proxy/verbs/verbs.hpp"
 
-#include <algorithm>
 #include <charconv>
 
-#include "net/shared_bytes.hpp"
 #include "proxy/clients/session.hpp"
+#include "proxy/verbs/encodings.hpp"
 #include "trunkline/protocol/websocket/frame_writer.hpp"
 
 namespace trunkline::proxy {
@@ -37,30 +36,6 @@ struct Collect {
     void operator()(Member& member) const {
         if (!except.contains(member)) sessions.push_back(&session_of(member));
     }
-};
-
-/// What a raw WebSocket client gets of a fan-out: the payload `text`, else `binary`; framed once for all of them.
-class RawFrame {
-  public:
-    explicit RawFrame(const protocol::PayloadMap& payloads) {
-        auto opcode = websocket::Opcode::text;
-        auto payload = payloads.find("text");
-        if (!payload) {
-            opcode = websocket::Opcode::binary;
-            payload = payloads.find("binary");
-        }
-        if (!payload) return;
-        payload_bytes = payload->size();
-        char header[websocket::kMaxServerHeader];
-        const std::size_t n = websocket::write_header(header, opcode, payload->size());
-        frame = net::SharedBytes::build(n + payload->size(), [&](char* out) {
-            std::copy_n(header, n, out);
-            std::copy(payload->begin(), payload->end(), out + n);
-        });
-    }
-
-    net::SharedBytes frame;  // empty: nothing in it is for a raw client
-    std::size_t payload_bytes = 0;
 };
 
 /// Hands decoded messages to the verbs that take them.
@@ -151,12 +126,13 @@ void Verbs::fan_out(const Sessions& sessions, const protocol::PayloadMap& payloa
     if (home_.lane == 0)
         connections_.worker_counters.fanout_frames.add();  // its copies on the other lanes are the same one
     if (sessions.empty()) return;
-    const RawFrame raw(payloads);
+    Encodings encodings(payloads);
     for (Session* session : sessions) {
-        if (raw.frame.empty()) {
+        const Encoded& encoded = encodings.get(session->client_protocol(), session->framing());
+        if (encoded.message.empty()) {
             connections_.worker_counters.drops(DropReason::no_fitting_payload).add();
         } else {
-            session->deliver(raw.frame, raw.payload_bytes);
+            session->deliver(encoded.message, encoded.payload_bytes);
         }
     }
 }
