@@ -9,7 +9,6 @@
 #include "proxy/attachments/upstream_connections.hpp"
 #include "proxy/http/http_answer.hpp"
 #include "proxy/log/logging.hpp"
-#include "trunkline/protocol/websocket/frame_writer.hpp"
 
 namespace trunkline::proxy {
 
@@ -55,9 +54,7 @@ struct Session::Incoming {
         if (session.state_ != State::open || !session.make_room(payload.size(), Content::own)) return;
         Outbox& out = session.outbox();
         const std::size_t before = out.bytes();
-        char header[websocket::kMaxServerHeader];
-        const std::size_t n = websocket::write_header(header, websocket::Opcode::pong, payload.size());
-        out.append(Outbox::Kind::control, {header, n}, payload);
+        session.transport_.add_pong(out, payload);
         session.queued(before);
     }
     void on_pong(Bytes) {}  // any byte shows that the client lives
@@ -73,13 +70,13 @@ Session::~Session() = default;
 // --- Begin ---
 
 void Session::start(Upgraded client) {
-    stream_ = net::ByteStream(client.fd.release());
+    transport_ = WebSocketTransport(net::ByteStream(client.fd.release()));
     ticket_ = std::move(client.ticket);
 
     heard_ = last_message_ = since_ = progress_ = home_.loop.now();
     leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, attachment_.connection_id());
     boost::system::error_code ec;
-    token_ = home_.loop.poller().add(stream_.descriptor(), *this, ec);
+    token_ = home_.loop.poller().add(transport_.stream().descriptor(), *this, ec);
     if (ec) return close(CloseReason::internal_error);
 
     if (route_.ask) {
@@ -94,9 +91,7 @@ void Session::start(Upgraded client) {
 }
 
 void Session::answer_upgrade(const UpgradeRequest& request, Bytes subprotocol) {
-    outbox().append(Outbox::Kind::control, switching_protocols(request, subprotocol));
-    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
-    home_.loop.touch(*this);
+    add_control([&](Outbox& out) { out.append(Outbox::Kind::control, switching_protocols(request, subprotocol)); });
 }
 
 void Session::enter_directory(std::optional<Bytes> user) {
@@ -160,8 +155,8 @@ void Session::read() {
         if (state_ == State::open) {
             size = std::min(size, std::max(UpstreamConnections::kMinReadBytes, attachment_.room()));
         }
-        if (home_.loop.now() - heard_ > kAnswersLate) stream_.defer_ack();
-        const auto in = stream_.read_some(block.first(size));
+        if (home_.loop.now() - heard_ > kAnswersLate) transport_.stream().defer_ack();
+        const auto in = transport_.stream().read_some(block.first(size));
         if (in.status == IoResult::Status::would_block) {
             readable_ = false;
             return;
@@ -184,14 +179,14 @@ void Session::read() {
         Incoming incoming{*this};
         const websocket::ReadLimits limits{route_.max_message_bytes,
                                            static_cast<std::uint32_t>(home_.settings.limits.fragments)};
-        const auto result = reader_.feed(block.first(in.bytes), limits, incoming);
+        const auto result = transport_.feed(block.first(in.bytes), limits, incoming);
         if (state_ == State::closed) return;
         if (result.has_failed()) {
             close(reason_of(result.failure), static_cast<std::uint16_t>(websocket::close_code(result.failure)),
                   websocket::describe(result.failure));
         }
         if (state_ == State::open) {
-            if (!reader_.has_partial()) {
+            if (!transport_.has_partial()) {
                 since_ = {};
             } else if (since_ == Clock::time_point{}) {
                 since_ = now;
@@ -238,11 +233,7 @@ void Session::resume(PauseReason reason) {
 // --- Deadlines ---
 
 void Session::send_ping() {
-    protocol::Buffer frame;
-    websocket::append_ping(frame, {});
-    outbox().append(Outbox::Kind::control, frame);
-    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
-    home_.loop.touch(*this);
+    add_control([this](Outbox& out) { transport_.add_ping(out); });
 }
 
 void Session::wake_by(Clock::time_point when) {

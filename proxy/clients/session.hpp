@@ -7,17 +7,16 @@
 #include <vector>
 
 #include "config/settings.hpp"
-#include "net/byte_stream.hpp"
 #include "net/loop.hpp"
 #include "net/pause.hpp"
 #include "net/shared_bytes.hpp"
 #include "proxy/attachments/attachment.hpp"
 #include "proxy/clients/client_encoding.hpp"
 #include "proxy/clients/outbox.hpp"
+#include "proxy/clients/transport/websocket_transport.hpp"
 #include "proxy/http/upgrade_sink.hpp"
 #include "proxy/metrics/close_reason.hpp"
 #include "proxy/metrics/counters.hpp"
-#include "trunkline/protocol/websocket/frame_reader.hpp"
 
 namespace trunkline::proxy {
 
@@ -51,7 +50,7 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
 
     /// How fan-outs are encoded for this client.
     ClientProtocol client_protocol() const noexcept { return ClientProtocol::raw; }
-    Framing framing() const noexcept { return Framing::websocket; }
+    Framing framing() const noexcept { return WebSocketTransport::kFraming; }
 
     // --- From the app server; harmless for a session that is closing ---
 
@@ -104,6 +103,8 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     void answer_upgrade(const UpgradeRequest& request, protocol::Bytes subprotocol);
 
     Outbox& outbox();
+    template <class Add>
+    void add_control(Add add);
     bool fits(std::size_t bytes) const;
     bool make_room(std::size_t bytes, Content content);
     bool drop_waiting();
@@ -120,12 +121,11 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     // What every message touches, close together: of thousands of clients each is cold when its turn comes.
     SessionHome& home_;
     const config::RouteSettings& route_;
-    net::ByteStream stream_;
-    std::uint32_t table_index_ = 0;
+    WebSocketTransport transport_;
     net::Poller::Token token_;
-    protocol::websocket::FrameReader reader_;
     Attachment attachment_;
     std::unique_ptr<Outbox> outbox_;  // null while nothing waits for the client
+    std::uint32_t table_index_ = 0;
     State state_ = State::asking;
     net::PauseReasons<PauseReason> paused_;
     bool readable_ : 1 = false;  // an edge came that was not read to the end
@@ -143,6 +143,16 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     ConnectionTicket ticket_;
     std::unique_ptr<UpgradeRequest> asking_;  // only in state asking: what is to be answered
 };
+
+/// How it adds to the outbox what the proxy itself says: `add(Outbox&)`. There is no bound for that, it is small.
+template <class Add>
+void Session::add_control(Add add) {
+    Outbox& out = outbox();
+    const std::size_t before = out.bytes();
+    add(out);
+    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(out.bytes() - before));
+    home_.loop.touch(*this);
+}
 
 /// Every idle client pays for it (docs/benchmarks.md).
 static_assert(sizeof(Session) <= 304);

@@ -83,10 +83,7 @@ void Session::close(CloseReason why, std::uint16_t code, Bytes text) {
         if (why == CloseReason::client_gone || why == CloseReason::client_reset) return finish();
         const Refusal refusal = status == 503 ? unavailable(refuse_reason(why), std::string(text))
                                               : Refusal{refuse_reason(why), status, std::string(text), {}, false};
-        outbox().append(Outbox::Kind::control, refusal_answer(refusal));
-        home_.counters.outbox_bytes.add(static_cast<std::int64_t>(outbox_->bytes()));
-        home_.loop.touch(*this);
-        return;
+        return add_control([&](Outbox& out) { out.append(Outbox::Kind::control, refusal_answer(refusal)); });
     }
     end_client_side(why, code, text);
 }
@@ -100,16 +97,11 @@ void Session::end_client_side(CloseReason why, std::uint16_t code, Bytes text) {
         home_.counters.drops(DropReason::outbox_discarded).add(outbox_->drop_unbegun());
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
     }
-    protocol::Buffer frame;
-    websocket::append_close(frame, code, text);
-    Outbox& out = outbox();
-    out.append(Outbox::Kind::control, frame);
-    home_.counters.outbox_bytes.add(static_cast<std::int64_t>(frame.size()));
+    add_control([&](Outbox& out) { transport_.add_close(out, code, text); });
     close_seen_ = why == CloseReason::client_closed;
     wake_by(next_deadline(home_.loop.now()));
     if (readable_ && paused_.is_paused())
         home_.loop.poller().again(token_);  // its answer may be behind what was not read
-    home_.loop.touch(*this);
 }
 
 /// The socket goes now; the session stays until the app was told.
@@ -121,7 +113,7 @@ void Session::finish() {
     }
     state_ = State::closed;
     home_.loop.poller().remove(token_);
-    stream_.close();
+    transport_.close();
     ticket_ = {};
     cancel();
     if (attachment_.has_ended()) leave_table();

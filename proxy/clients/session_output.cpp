@@ -1,8 +1,5 @@
 // What goes to the client: into the outbox while a turn lasts, to the socket once at its end.
-#include <array>
-
 #include "proxy/clients/session.hpp"
-#include "trunkline/protocol/websocket/frame_writer.hpp"
 
 namespace trunkline::proxy {
 
@@ -10,7 +7,6 @@ using net::Clock;
 using net::IoResult;
 using protocol::Bytes;
 using protocol::PayloadKind;
-namespace websocket = protocol::websocket;
 
 Outbox& Session::outbox() {
     if (!outbox_) {
@@ -81,12 +77,9 @@ void Session::deliver(PayloadKind kind, Bytes payload) {
         return;
     }
     if (!make_room(payload.size(), Content::own)) return home_.counters.drops(DropReason::outbox_discarded).add();
-    char header[websocket::kMaxServerHeader];
-    const auto opcode = kind == PayloadKind::text ? websocket::Opcode::text : websocket::Opcode::binary;
-    const std::size_t n = websocket::write_header(header, opcode, payload.size());
     Outbox& out = outbox();
     const std::size_t before = out.bytes();
-    out.append(Outbox::Kind::message, {header, n}, payload);
+    transport_.add_message(out, kind, payload);
     home_.counters.count_message(Direction::to_client, payload.size());
     last_message_ = home_.loop.now();
     queued(before);
@@ -121,24 +114,19 @@ void Session::on_turn_end() {
 void Session::flush() {
     if (outbox_ && can_write_) {
         const std::size_t before = outbox_->bytes();
-        std::array<Bytes, net::ByteStream::kMaxPieces> pieces;
-        while (const std::size_t count = outbox_->gather(pieces)) {
-            const auto out = stream_.write_some({pieces.data(), count});
-            if (out.status == IoResult::Status::failed) {
-                home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
-                if (state_ == State::closing) return finish();
-                return close(CloseReason::client_reset);
-            }
-            if (out.status == IoResult::Status::would_block) {
-                can_write_ = false;
-                wake_by(progress_ + home_.settings.timeouts.write_progress);
-                break;
-            }
-            outbox_->written(out.bytes);
-            progress_ = home_.loop.now();
-        }
+        const auto written = transport_.write(*outbox_);
+        if (outbox_->bytes() != before) progress_ = home_.loop.now();
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
-        if (outbox_->empty()) home_.outboxes.give_back(std::move(outbox_));
+        if (written == IoResult::Status::failed) {
+            if (state_ == State::closing) return finish();
+            return close(CloseReason::client_reset);
+        }
+        if (written == IoResult::Status::would_block) {
+            can_write_ = false;
+            wake_by(progress_ + home_.settings.timeouts.write_progress);
+        } else {
+            home_.outboxes.give_back(std::move(outbox_));
+        }
     }
     if (backlog_ && (!outbox_ || outbox_->bytes() < home_.settings.limits.outbox_bytes / 8)) {
         backlog_ = false;
