@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/clock.hpp"
 #include "net/shared_bytes.hpp"
 #include "proxy/clients/front_queue.hpp"
 
@@ -41,6 +42,9 @@ class Outbox {
     std::size_t cost() const noexcept;
     /// What `cost()` would be if everything that may be dropped were dropped.
     std::size_t cost_if_dropped() const noexcept;
+    /// When the client last took bytes, or when this began to wait: as the session has noted it.
+    net::Clock::time_point progressed_at() const noexcept { return progressed_at_; }
+    void note_progress(net::Clock::time_point now) noexcept { progressed_at_ = now; }
     /// How many messages wait. One that is begun counts, controls do not.
     std::size_t messages() const noexcept { return messages_; }
 
@@ -95,6 +99,7 @@ class Outbox {
     std::size_t begun_ = 0;                   // bytes of the first entry that are written
     std::size_t bytes_ = 0;
     std::size_t messages_ = 0;
+    net::Clock::time_point progressed_at_{};
 };
 
 /// Spare outboxes for the clients of one worker. A client that keeps up borrows one for the length of a turn.

@@ -73,7 +73,7 @@ void Session::start(Upgraded client) {
     transport_ = WebSocketTransport(net::ByteStream(client.fd.release()));
     ticket_ = std::move(client.ticket);
 
-    heard_ = last_message_ = since_ = progress_ = home_.loop.now();
+    heard_ = last_message_ = since_ = home_.loop.now();
     leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, attachment_.connection_id());
     boost::system::error_code ec;
     token_ = home_.loop.poller().add(transport_.stream().descriptor(), *this, ec);
@@ -243,7 +243,7 @@ void Session::wake_by(Clock::time_point when) {
 Clock::time_point Session::next_deadline(Clock::time_point now) const {
     const auto& times = home_.settings.timeouts;
     auto when = Clock::time_point::max();
-    if (outbox_ && !can_write_) when = progress_ + times.write_progress;
+    if (outbox_ && !can_write_) when = outbox_->progressed_at() + times.write_progress;
     switch (state_) {
         case State::asking: return std::min(when, since_ + route_.ask_timeout);
         case State::closing: return std::min(when, (outbox_ ? now : since_) + times.close);
@@ -258,7 +258,7 @@ Clock::time_point Session::next_deadline(Clock::time_point now) const {
 
 void Session::on_deadline(Clock::time_point now) {
     const auto& times = home_.settings.timeouts;
-    if (outbox_ && !can_write_ && now - progress_ >= times.write_progress) {
+    if (outbox_ && !can_write_ && now - outbox_->progressed_at() >= times.write_progress) {
         if (state_ == State::closing) return finish();
         return close(CloseReason::write_stalled);
     }

@@ -138,7 +138,6 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     net::Clock::time_point last_message_{};  // in either direction
     net::Clock::time_point since_{};         // asking, closing: its beginning; open: when the pending message began
     net::Clock::time_point leaves_at_{};     // max_connection_age
-    net::Clock::time_point progress_{};      // the client took bytes, or there was nothing to take
 
     ConnectionTicket ticket_;
     std::unique_ptr<UpgradeRequest> asking_;  // only in state asking: what is to be answered
@@ -155,6 +154,6 @@ void Session::add_control(Add add) {
 }
 
 /// Every idle client pays for it (docs/benchmarks.md).
-static_assert(sizeof(Session) <= 304);
+static_assert(sizeof(Session) <= 296);
 
 }  // namespace trunkline::proxy

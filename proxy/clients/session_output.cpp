@@ -11,7 +11,7 @@ using protocol::PayloadKind;
 Outbox& Session::outbox() {
     if (!outbox_) {
         outbox_ = home_.outboxes.take();
-        progress_ = home_.loop.now();
+        outbox_->note_progress(home_.loop.now());
     }
     return *outbox_;
 }
@@ -115,7 +115,7 @@ void Session::flush() {
     if (outbox_ && can_write_) {
         const std::size_t before = outbox_->bytes();
         const auto written = transport_.write(*outbox_);
-        if (outbox_->bytes() != before) progress_ = home_.loop.now();
+        if (outbox_->bytes() != before) outbox_->note_progress(home_.loop.now());
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
         if (written == IoResult::Status::failed) {
             if (state_ == State::closing) return finish();
@@ -123,7 +123,7 @@ void Session::flush() {
         }
         if (written == IoResult::Status::would_block) {
             can_write_ = false;
-            wake_by(progress_ + home_.settings.timeouts.write_progress);
+            wake_by(outbox_->progressed_at() + home_.settings.timeouts.write_progress);
         } else {
             home_.outboxes.give_back(std::move(outbox_));
         }
