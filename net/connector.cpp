@@ -7,12 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/last_error.hpp"
+
 namespace trunkline::net {
-namespace {
-
-boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
-
-}  // namespace
 
 void Connector::cancel() {
     if (!socket_) return;

@@ -4,18 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/system/error_code.hpp>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
 
+#include "net/last_error.hpp"
+
 namespace trunkline::net {
 namespace {
 
-using Error = boost::system::error_code;
 using Control = std::array<char, CMSG_SPACE(sizeof(int) * kMaxPassedDescriptors)>;
-
-Error last_error() { return {errno, boost::system::system_category()}; }
 
 }  // namespace
 

@@ -6,15 +6,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <boost/system/error_code.hpp>
 #include <cerrno>
+
+#include "net/last_error.hpp"
 
 namespace trunkline::net {
 namespace {
 
 using Error = boost::system::error_code;
 
-Error last_error() { return {errno, boost::system::system_category()}; }
 Error in_use() { return boost::system::errc::make_error_code(boost::system::errc::address_in_use); }
 
 Error set_option(int fd, int level, int option) {

@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <span>
 #include <stdexcept>
 #include <utility>
 
 #include "net/descriptor_passing.hpp"
+#include "net/last_error.hpp"
 #include "proxy/log/logging.hpp"
 
 namespace trunkline::proxy {
@@ -20,7 +20,7 @@ namespace trunkline::proxy {
 namespace {
 
 using boost::system::error_code;
-namespace errc = boost::system::errc;
+using net::last_error;
 
 constexpr char kTake = '1';
 constexpr char kServing = 's';
@@ -30,8 +30,6 @@ constexpr char kBusy = 'b';
 
 constexpr timeval kPatience{10, 0};  // with a process that is stuck
 constexpr std::chrono::milliseconds kTryAgain{100};
-
-error_code last_error() { return {errno, boost::system::system_category()}; }
 
 /// Who is at the other end. A process of this user could trace us anyway, and so could root.
 bool is_ours(int socket) {
@@ -79,7 +77,7 @@ void HandOver::await_peer() {
 void HandOver::on_peer() {
     auto accepted = net::accept(socket_.fd());
     for (; accepted; accepted = net::accept(socket_.fd())) take_peer(std::move(accepted.value().fd));
-    if (accepted.error() == errc::operation_would_block) return await_peer();
+    if (accepted.error() == boost::system::errc::operation_would_block) return await_peer();
     // Out of descriptors: who waits would be announced again at once, for as long as there is none.
     again_.expires_after(kTryAgain);
     again_.async_wait([this](const error_code& ec) {
@@ -142,12 +140,12 @@ void HandOver::lose_peer(const std::string& why) {
 
 protocol::Result<TakeOver> TakeOver::connect(const std::string& path) {
     const auto address = net::SocketAddress::of(net::Endpoint::unix_socket(path));
-    if (!address) return errc::make_error_code(errc::invalid_argument);
+    if (!address) return make_error_code(boost::system::errc::invalid_argument);
     net::UniqueFd peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!peer) return last_error();
     ::setsockopt(peer.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
     if (::connect(peer.get(), address->data(), address->length) != 0) return last_error();
-    if (!is_ours(peer.get())) return errc::make_error_code(errc::permission_denied);
+    if (!is_ours(peer.get())) return make_error_code(boost::system::errc::permission_denied);
     return TakeOver(std::move(peer));
 }
 
@@ -158,8 +156,8 @@ protocol::Result<ListenSockets> TakeOver::take() {
         auto word = net::receive_descriptors(peer_.get());
         if (!word) return word.error();
         if (word.value().byte == kEnd) return sockets;
-        if (word.value().byte == kBusy) return errc::make_error_code(errc::device_or_resource_busy);
-        if (word.value().byte != kDescriptors) return errc::make_error_code(errc::protocol_error);
+        if (word.value().byte == kBusy) return make_error_code(boost::system::errc::device_or_resource_busy);
+        if (word.value().byte != kDescriptors) return make_error_code(boost::system::errc::protocol_error);
         for (auto& descriptor : word.value().descriptors) {
             auto socket = net::ListenSocket::adopt(std::move(descriptor));
             if (!socket) return socket.error();

@@ -8,7 +8,6 @@
 namespace trunkline::protocol::websocket {
 namespace {
 
-constexpr unsigned kFinal = 0x80;
 constexpr unsigned kReserved = 0x70;
 constexpr unsigned kMasked = 0x80;
 

@@ -5,8 +5,6 @@
 namespace trunkline::protocol::websocket {
 namespace {
 
-constexpr unsigned kFinal = 0x80;
-
 void append_frame(Buffer& out, Opcode opcode, Bytes payload) {
     char header[kMaxServerHeader];
     out.append(header, write_header(header, opcode, payload.size()));

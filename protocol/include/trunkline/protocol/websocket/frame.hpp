@@ -10,6 +10,8 @@ enum class Opcode : std::uint8_t { continuation = 0x0, text = 0x1, binary = 0x2,
 
 constexpr bool is_control(Opcode opcode) noexcept { return (static_cast<unsigned>(opcode) & 0x8) != 0; }
 
+inline constexpr unsigned kFinal = 0x80;  ///< FIN, of the first byte: the last frame of its message
+
 inline constexpr std::size_t kMaxClientHeader = 14;     ///< two bytes, eight of length, four of mask
 inline constexpr std::size_t kMaxServerHeader = 10;     ///< the same without the mask
 inline constexpr std::size_t kMaxControlPayload = 125;  ///< of a close, ping or pong (RFC 6455 §5.5)
