@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything and runs every test, as one ctest whose closing lines come last.
-# Arguments go to that ctest, e.g. `./test.sh -R ledger`.
+# `--quick` builds and runs only what a change needs first: the unit and integration tests, without sanitizers.
+# Other arguments go to that ctest, e.g. `./test.sh -R ledger`.
 set -euo pipefail
 cd "$(dirname "$0")"
 . deploy/debian-packages.sh
+
+which=whole
+arguments=()
+for argument in "$@"; do
+    if [ "$argument" = --quick ]; then which=quick; else arguments+=("$argument"); fi
+done
 
 npm_packages=()
 command -v node >/dev/null || npm_packages+=(nodejs)
@@ -20,13 +27,18 @@ for tests in tests/integration tests/load; do
 done
 
 configure debug -DTRUNKLINE_WHOLE_CTEST=ON
-build debug all
-configure asan
-build asan sanitized
-configure tsan
-build tsan sanitized
-configure fuzz
-build fuzz all
+if [ $which = quick ]; then
+    build debug unit_programs integration_programs
+    arguments=(-L '^(unit|integration)$' "${arguments[@]}")
+else
+    build debug all
+    configure asan
+    build asan sanitized
+    configure tsan
+    build tsan sanitized
+    configure fuzz
+    build fuzz all
+fi
 
 step "testing"
-exec ctest --test-dir build/debug --output-on-failure --no-tests=error -j2 "$@"
+exec ctest --test-dir build/debug --output-on-failure --no-tests=error -j2 "${arguments[@]}"

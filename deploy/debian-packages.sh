@@ -41,11 +41,29 @@ configure() {
     fi
 }
 
-# build PRESET TARGET...: says only what was wrong.
+# build PRESET TARGET...: says how far it is, and of all that the compilers say only what was wrong.
 build() {
     local preset=$1 log
     shift
     log="build/$preset/build.log"
-    step "building $preset"
-    cmake --build --preset "$preset" --target "$@" >"$log" 2>&1 || { grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" >&2; die "the build failed; all of it: $log"; }
+    cmake --build --preset "$preset" --target "$@" 2>&1 | tee "$log" | show_progress "building $preset" ||
+        { grep -vE '^\[[0-9]+/[0-9]+\] ' "$log" >&2; die "the build failed; all of it: $log"; }
+}
+
+# show_progress WHAT: reads ninja's lines. One line that is written anew on a terminal, else one every few seconds.
+progress_seconds=10
+show_progress() {
+    local what=$1 line done next=$((SECONDS + progress_seconds))
+    if [ -t 1 ]; then printf '==> %s' "$what"; else step "$what"; fi
+    while IFS= read -r line; do
+        [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\  ]] || continue
+        done="${BASH_REMATCH[1]} of ${BASH_REMATCH[2]} done"
+        if [ -t 1 ]; then
+            printf '\r\e[K==> %s: %s' "$what" "$done"
+        elif [ $SECONDS -ge $next ]; then
+            step "$what: $done"
+            next=$((SECONDS + progress_seconds))
+        fi
+    done
+    if [ -t 1 ]; then echo; fi
 }
