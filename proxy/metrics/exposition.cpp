@@ -2,6 +2,7 @@
 
 #include "proxy/metrics/process_stats.hpp"
 
+#include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
 #include <map>
@@ -202,7 +203,7 @@ Exposition::Exposition(std::vector<const WorkerCounters*> workers, std::function
       dropped_log_lines_(std::move(dropped_log_lines)),
       is_draining_(std::move(is_draining)) {}
 
-std::vector<MetricFamily> Exposition::Collect() const {
+std::string Exposition::text() const {
     std::vector<MetricFamily> families;
     append_connections(families, workers_);
     append_messages(families, workers_);
@@ -213,9 +214,7 @@ std::vector<MetricFamily> Exposition::Collect() const {
     families.push_back(single("trunkline_draining", "1 from the moment on at which this proxy was told to stop",
                               MetricType::Gauge, is_draining_() ? 1 : 0));
     append_process(families);
-    return families;
+    return prometheus::TextSerializer().Serialize(families);
 }
-
-std::string Exposition::text() const { return prometheus::TextSerializer().Serialize(Collect()); }
 
 }  // namespace trunkline::proxy
