@@ -8,12 +8,14 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/status.hpp>
 
+#include <array>
 #include <charconv>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,32 +31,40 @@
 namespace trunkline::proxy {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
+namespace asio = net::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::uint32_t kMaxHeadBytes = 4096;
+using Awaitable = asio::awaitable<void, net::Executor>;
+using Acceptor = asio::basic_socket_acceptor<tcp, net::Executor>;
+
+constexpr asio::use_awaitable_t<net::Executor> kAwait;
+constexpr std::size_t kMaxHeadBytes = 4096;
 constexpr unsigned kMaxConnections = 32;  // a probe or two, a scraper, a person
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 
 using Request = http::request<http::empty_body>;
-using Response = http::response<http::string_body>;
 
-Response response(http::status status, std::string_view type, std::string body) {
-    Response result(status, 11);
-    result.set(http::field::content_type, beast::string_view(type.data(), type.size()));
-    result.set(http::field::cache_control, "no-store");
-    result.keep_alive(false);
-    result.body() = std::move(body);
-    result.prepare_payload();
-    return result;
-}
+constexpr char kText[] = "text/plain; charset=utf-8";
 
-Response refusal(http::status status, std::string text) {
-    return response(status, "text/plain; charset=utf-8", std::move(text) + "\n");
-}
+struct Response {
+    http::status status = http::status::ok;
+    std::string_view type = kText;
+    std::string body;
+    std::string_view allow = {};  ///< the methods that may be used, where another one was
+
+    std::string head() const {
+        std::string text = "HTTP/1.1 " + std::to_string(static_cast<unsigned>(status)) + " ";
+        const auto reason = http::obsolete_reason(status);
+        text.append(reason.data(), reason.size()).append("\r\nContent-Type: ").append(type);
+        if (!allow.empty()) text.append("\r\nAllow: ").append(allow);
+        text.append("\r\nCache-Control: no-store\r\nConnection: close\r\nContent-Length: ");
+        return text.append(std::to_string(body.size())).append("\r\n\r\n");
+    }
+};
+
+Response refusal(http::status status, std::string text) { return {status, kText, std::move(text) + "\n"}; }
 
 /// The number of the only parameter, `pool_size`; nothing for anything else.
 std::optional<unsigned> pool_size_of(std::string_view query) {
@@ -69,7 +79,7 @@ std::optional<unsigned> pool_size_of(std::string_view query) {
 }
 
 /// Whether the peer is on this machine.
-bool is_from_here(const tcp::socket& socket) {
+bool is_from_here(const net::TcpSocket& socket) {
     error_code ec;
     auto peer = socket.remote_endpoint(ec).address();
     if (ec) return false;
@@ -93,7 +103,7 @@ Response change(std::string_view target, AdminSource& source) {
     if (!source.resize(name, *pool_size)) {
         return refusal(http::status::not_found, "no upstream is called '" + std::string(name) + "'");
     }
-    return response(http::status::accepted, "text/plain; charset=utf-8", "the pools are being resized\n");
+    return {http::status::accepted, kText, "the pools are being resized\n"};
 }
 
 Response answer(const Request& request, bool is_local, AdminSource& source) {
@@ -104,25 +114,21 @@ Response answer(const Request& request, bool is_local, AdminSource& source) {
     }
     if (request.method() != http::verb::get && request.method() != http::verb::head) {
         auto result = refusal(http::status::method_not_allowed, "GET, HEAD and PUT only");
-        result.set(http::field::allow, "GET, HEAD, PUT");
+        result.allow = "GET, HEAD, PUT";
         return result;
     }
     const auto status = [](bool ok) { return ok ? http::status::ok : http::status::service_unavailable; };
     const auto path = request.target().substr(0, request.target().find('?'));
     if (path == "/healthz") {
         auto health = source.health();
-        return response(status(health.ok), "text/plain; charset=utf-8", std::move(health.body));
+        return {status(health.ok), kText, std::move(health.body)};
     }
     if (path == "/readyz") {
         auto readiness = source.readiness();
-        return response(status(readiness.ok), "application/json", std::move(readiness.body));
+        return {status(readiness.ok), "application/json", std::move(readiness.body)};
     }
-    if (path == "/metrics") return response(http::status::ok, kExpositionContentType, source.metrics());
+    if (path == "/metrics") return {http::status::ok, kExpositionContentType, source.metrics()};
     return refusal(http::status::not_found, "not found; here are /healthz, /readyz and /metrics");
-}
-
-bool is_head_too_large(const error_code& ec) {
-    return ec == http::error::header_limit || ec == http::error::buffer_overflow;
 }
 
 void on_coroutine_end(const char* name, const std::exception_ptr& escaped) {
@@ -176,7 +182,7 @@ class Admin::Server {
         const auto address = asio::ip::make_address(settings.host, ec);
         const tcp::endpoint endpoint(address, settings.port);
         if (!ec) acceptor_.open(endpoint.protocol(), ec);
-        if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+        if (!ec) acceptor_.set_option(Acceptor::reuse_address(true), ec);
         if (!ec) acceptor_.bind(endpoint, ec);
         if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
         if (ec)
@@ -184,17 +190,17 @@ class Admin::Server {
                 ec, "cannot listen on admin.address " + settings.host + ":" + std::to_string(settings.port));
     }
 
-    asio::awaitable<void> accept_loop() {
-        asio::steady_timer retry(context_);
+    Awaitable accept_loop() {
+        net::Timer retry(context_.get_executor());
         while (true) {
             error_code ec;
-            tcp::socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, ec));
+            net::TcpSocket socket = co_await acceptor_.async_accept(asio::redirect_error(kAwait, ec));
             if (ec == asio::error::operation_aborted) co_return;
             if (ec) {
                 // Out of descriptors, most likely: the connection stays in the backlog, so asking at once would spin.
                 log_warn("admin cannot accept", {{"error", ec.message()}});
                 retry.expires_after(kAcceptRetry);
-                co_await retry.async_wait(asio::redirect_error(asio::use_awaitable, ec));
+                co_await retry.async_wait(asio::redirect_error(kAwait, ec));
                 continue;
             }
             if (connections_ >= kMaxConnections) continue;  // closes it
@@ -206,33 +212,46 @@ class Admin::Server {
         }
     }
 
-    asio::awaitable<void> serve(tcp::socket socket) {
-        beast::tcp_stream stream(std::move(socket));
-        stream.expires_after(deadline_);  // set once: it covers all reads and writes below
-        beast::flat_buffer buffer(kMaxHeadBytes);
+    Awaitable serve(net::TcpSocket accepted) {
+        // Shared, for the deadline may be due already when this ends.
+        const auto socket = std::make_shared<net::TcpSocket>(std::move(accepted));
+        net::Timer deadline(context_.get_executor());
+        deadline.expires_after(deadline_);  // set once: it covers all reads and writes below
+        deadline.async_wait([socket](const error_code& ec) {
+            error_code ignored;
+            if (!ec) socket->close(ignored);
+        });
+
+        std::array<char, kMaxHeadBytes> head;
+        std::size_t parsed = 0;
+        std::size_t filled = 0;
         http::request_parser<http::empty_body> parser;
-        parser.header_limit(kMaxHeadBytes);
         error_code ec;
-        const bool is_local = is_from_here(stream.socket());
-        co_await http::async_read_header(stream, buffer, parser, asio::redirect_error(asio::use_awaitable, ec));
+        do {
+            const auto room = asio::buffer(head.data() + filled, head.size() - filled);
+            const std::size_t bytes = co_await socket->async_read_some(room, asio::redirect_error(kAwait, ec));
+            if (ec) co_return;  // it left, or its time is over
+            filled += bytes;
+            parsed += parser.put(asio::buffer(head.data() + parsed, filled - parsed), ec);
+        } while (ec == http::error::need_more && filled < head.size());
+
         Response result;
         if (!ec) {
-            result = answer(parser.get(), is_local, source_);
-        } else if (is_head_too_large(ec)) {
+            result = answer(parser.get(), is_from_here(*socket), source_);
+        } else if (ec == http::error::need_more) {
             result = refusal(http::status::request_header_fields_too_large, "request head too large");
-        } else if (ec.category() == make_error_code(http::error::bad_target).category() &&
-                   ec != http::error::end_of_stream && ec != http::error::partial_message) {
+        } else {
             result = refusal(http::status::bad_request, "bad request");
-        } else {
-            co_return;  // it left, or its time is over
         }
-        http::response_serializer<http::string_body> serializer(result);
-        if (!ec && parser.get().method() == http::verb::head) {
-            co_await http::async_write_header(stream, serializer, asio::redirect_error(asio::use_awaitable, ec));
-        } else {
-            co_await http::async_write(stream, serializer, asio::redirect_error(asio::use_awaitable, ec));
+        std::string text = result.head();
+        if (ec || parser.get().method() != http::verb::head) text += result.body;
+        for (std::string_view left = text; !left.empty();) {
+            const auto piece = asio::buffer(left.data(), left.size());
+            const std::size_t bytes = co_await socket->async_write_some(piece, asio::redirect_error(kAwait, ec));
+            if (ec) co_return;
+            left.remove_prefix(bytes);
         }
-        stream.socket().shutdown(tcp::socket::shutdown_send, ec);
+        socket->shutdown(net::TcpSocket::shutdown_send, ec);
     }
 
     AdminSource& source_;
@@ -242,7 +261,7 @@ class Admin::Server {
     unsigned connections_ = 0;  // changed on the thread
     // Its end destroys the coroutines that are still suspended, so what they use stands above it.
     asio::io_context context_;
-    tcp::acceptor acceptor_;
+    Acceptor acceptor_;
     std::thread thread_;
 };
 

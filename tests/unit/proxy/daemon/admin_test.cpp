@@ -150,6 +150,26 @@ TEST_CASE("Admin: what it does not serve", "[proxy][admin]") {
     if (row.name == "POST") CHECK(answer.find("Allow: GET, HEAD, PUT\r\n") != std::string::npos);
 }
 
+TEST_CASE("Admin: a request may come in pieces, up to 4096 bytes of it", "[proxy][admin]") {
+    FakeSource source;
+    const Admin admin(any_port(), source, 30s);
+    const std::string start = "GET /healthz HTTP/1.1\r\nX: ";
+    const std::string end = "\r\n\r\n";
+    for (const std::size_t size : {std::size_t{100}, std::size_t{4096}, std::size_t{4097}}) {
+        CAPTURE(size);
+        const auto request = start + std::string(size - start.size() - end.size(), 'x') + end;
+        Client client(admin.port());
+        client.send(request.substr(0, 10));
+        CHECK(status_of(get(admin, "/healthz")) == "HTTP/1.1 200 OK");  // the first piece has been read
+        client.send(request.substr(10, size - 12));
+        CHECK(status_of(get(admin, "/healthz")) == "HTTP/1.1 200 OK");
+        client.send(request.substr(size - 2));
+        const bool fits = size <= 4096;
+        CHECK(status_of(client.read_all()) ==
+              (fits ? "HTTP/1.1 200 OK" : "HTTP/1.1 431 Request Header Fields Too Large"));
+    }
+}
+
 TEST_CASE("Admin: pools are resized by a PUT", "[proxy][admin]") {
     struct Row {
         std::string target, status, resized;
