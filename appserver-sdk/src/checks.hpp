@@ -4,8 +4,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "trunkline/protocol/utf8.hpp"
 #include "trunkline/protocol/websocket/frame.hpp"
-#include "trunkline/protocol/websocket/utf8.hpp"
 
 #include <trunkline/error.hpp>
 
@@ -13,7 +13,7 @@ namespace trunkline {
 
 // What may be said on the wire, checked before anything is encoded.
 
-inline bool is_text(std::string_view text) noexcept { return protocol::websocket::is_valid_utf8(text); }
+inline bool is_text(std::string_view text) noexcept { return protocol::is_valid_utf8(text); }
 
 inline std::error_code check_reason(std::string_view reason) noexcept {
     if (reason.size() > protocol::websocket::kMaxCloseReason) return errc::reason_too_long;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "trunkline/protocol/utf8.hpp"
+
 namespace trunkline::config {
 
 namespace {
@@ -12,14 +14,13 @@ constexpr std::size_t kShownKeyBytes = 200;
 
 /// `text`, cut after `limit` bytes (but not inside a UTF-8 character), with ? for control characters.
 std::string printable(std::string_view text, std::size_t limit) {
-    std::size_t end = std::min(text.size(), limit);
-    while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    const std::string_view shown = protocol::utf8_prefix(text, limit);
     std::string out;
-    for (const char c : text.substr(0, end)) {
+    for (const char c : shown) {
         const auto byte = static_cast<unsigned char>(c);
         out += byte < 0x20 || byte == 0x7f ? '?' : c;
     }
-    return end < text.size() ? out + "..." : out;
+    return shown.size() < text.size() ? out + "..." : out;
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

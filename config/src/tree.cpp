@@ -10,7 +10,7 @@
 #include <sstream>
 #include <utility>
 
-#include "trunkline/protocol/websocket/utf8.hpp"
+#include "trunkline/protocol/utf8.hpp"
 
 namespace trunkline::config {
 
@@ -170,7 +170,7 @@ class Builder final : public YAML::EventHandler {
 /// What stands in `text` and in no text file, and where; the parser would put something else in its place, or stop
 /// somewhere behind it.
 std::optional<Problem> find_bad_byte(const std::string& text, const std::string& source) {
-    protocol::websocket::Utf8Validator utf8;
+    protocol::Utf8Validator utf8;
     Where where{{}, 1, 0};
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);

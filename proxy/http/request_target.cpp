@@ -1,7 +1,7 @@
 #include "proxy/http/request_target.hpp"
 
 #include "proxy/http/http_syntax.hpp"
-#include "trunkline/protocol/websocket/utf8.hpp"
+#include "trunkline/protocol/utf8.hpp"
 
 namespace trunkline::proxy {
 namespace {
@@ -50,7 +50,7 @@ std::optional<RequestTarget> parse_target(std::string_view target) {
     }
     const auto question = target.find('?');
     auto path = decode(target.substr(0, question));
-    if (!path || has_dot_segment(*path) || !protocol::websocket::is_valid_utf8(*path)) return std::nullopt;
+    if (!path || has_dot_segment(*path) || !protocol::is_valid_utf8(*path)) return std::nullopt;
 
     RequestTarget parsed;
     parsed.path = *std::move(path);

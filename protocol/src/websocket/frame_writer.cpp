@@ -1,6 +1,6 @@
 #include "trunkline/protocol/websocket/frame_writer.hpp"
 
-#include "trunkline/protocol/websocket/utf8.hpp"
+#include "trunkline/protocol/utf8.hpp"
 
 namespace trunkline::protocol::websocket {
 namespace {

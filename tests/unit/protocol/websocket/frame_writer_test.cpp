@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "trunkline/protocol/websocket/utf8.hpp"
+#include "trunkline/protocol/utf8.hpp"
 
 using namespace trunkline::protocol;
 using namespace trunkline::protocol::websocket;

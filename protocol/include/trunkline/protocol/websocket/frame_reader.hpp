@@ -8,9 +8,9 @@
 #include <span>
 
 #include "trunkline/protocol/bytes.hpp"
+#include "trunkline/protocol/utf8.hpp"
 #include "trunkline/protocol/websocket/frame.hpp"
 #include "trunkline/protocol/websocket/mask.hpp"
-#include "trunkline/protocol/websocket/utf8.hpp"
 
 namespace trunkline::protocol::websocket {
 

@@ -1,9 +1,9 @@
-#include "trunkline/protocol/websocket/utf8.hpp"
+#include "trunkline/protocol/utf8.hpp"
 
 #include <bit>
 #include <cstring>
 
-namespace trunkline::protocol::websocket {
+namespace trunkline::protocol {
 namespace {
 
 constexpr std::uint64_t kHighBits = 0x8080808080808080;
@@ -96,6 +96,18 @@ bool is_valid_utf8(Bytes text) noexcept {
     return validator.feed(text) && validator.is_complete();
 }
 
+Utf8Character first_character(Bytes text) noexcept {
+    const auto lead = static_cast<unsigned char>(text.front());
+    if (lead < 0x80) return {lead, 1, true};
+    Utf8Validator validator;
+    std::uint32_t code_point = lead < 0xe0 ? lead & 0x1f : lead < 0xf0 ? lead & 0x0f : lead & 0x07;
+    for (std::size_t i = 0; i < text.size() && validator.feed(text.substr(i, 1)); ++i) {
+        if (i > 0) code_point = code_point << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
+        if (validator.is_complete()) return {code_point, i + 1, true};
+    }
+    return {};
+}
+
 Bytes utf8_prefix(Bytes text, std::size_t max) noexcept {
     if (text.size() <= max) return text;
     std::size_t size = max;
@@ -103,4 +115,4 @@ Bytes utf8_prefix(Bytes text, std::size_t max) noexcept {
     return text.substr(0, size);
 }
 
-}  // namespace trunkline::protocol::websocket
+}  // namespace trunkline::protocol

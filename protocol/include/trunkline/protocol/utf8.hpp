@@ -1,10 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "trunkline/protocol/bytes.hpp"
 
-namespace trunkline::protocol::websocket {
+namespace trunkline::protocol {
 
 /// Checks a text that arrives in pieces cut anywhere, even inside a character (RFC 3629: no overlong form, no
 /// surrogate, nothing above U+10FFFF). It is three bytes of state and buffers nothing.
@@ -30,7 +31,17 @@ class Utf8Validator {
 /// Whether the whole of `text` is valid UTF-8.
 [[nodiscard]] bool is_valid_utf8(Bytes text) noexcept;
 
+/// One character of a text.
+struct Utf8Character {
+    std::uint32_t code_point = 0;
+    std::size_t size = 1;  ///< in bytes; 1 if it is not valid, so that a reader can go on behind it
+    bool is_valid = false;
+};
+
+/// The first character of `text`, which is not empty.
+[[nodiscard]] Utf8Character first_character(Bytes text) noexcept;
+
 /// The longest prefix of `text` of at most `max` bytes that does not end inside a character.
 [[nodiscard]] Bytes utf8_prefix(Bytes text, std::size_t max) noexcept;
 
-}  // namespace trunkline::protocol::websocket
+}  // namespace trunkline::protocol

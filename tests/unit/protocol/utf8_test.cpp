@@ -1,11 +1,10 @@
-#include "trunkline/protocol/websocket/utf8.hpp"
+#include "trunkline/protocol/utf8.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <random>
 
 using namespace trunkline::protocol;
-using namespace trunkline::protocol::websocket;
 
 namespace {
 
@@ -59,7 +58,7 @@ void check_every_cut(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("Utf8Validator: the classic sequences at every cut", "[protocol][websocket][utf8]") {
+TEST_CASE("Utf8Validator: the classic sequences at every cut", "[protocol][utf8]") {
     struct Row {
         const char* name;
         std::string bytes;
@@ -116,8 +115,7 @@ TEST_CASE("Utf8Validator: the classic sequences at every cut", "[protocol][webso
     }
 }
 
-TEST_CASE("Utf8Validator: agrees with the definition on every pair and on random bytes",
-          "[protocol][websocket][utf8]") {
+TEST_CASE("Utf8Validator: agrees with the definition on every pair and on random bytes", "[protocol][utf8]") {
     int wrong = 0;
     for (unsigned a = 0; a < 256; ++a) {
         for (unsigned b = 0; b < 256; ++b) {
@@ -141,11 +139,42 @@ TEST_CASE("Utf8Validator: agrees with the definition on every pair and on random
     }
 }
 
-TEST_CASE("utf8_prefix: cuts between characters", "[protocol][websocket][utf8]") {
+TEST_CASE("utf8_prefix: cuts between characters", "[protocol][utf8]") {
     const Bytes text = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z";  // 1, 2, 3, 4 and 1 bytes
     const std::size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11};
     for (std::size_t max = 0; max < std::size(expected); ++max) {
         CAPTURE(max);
         CHECK(utf8_prefix(text, max).size() == expected[max]);
+    }
+}
+
+TEST_CASE("first_character: decodes what is valid, and takes one byte of what is not", "[protocol][utf8]") {
+    struct Row {
+        const char* name;
+        std::string text;
+        std::uint32_t code_point;
+        std::size_t size;
+    };
+    const auto row = GENERATE(values<Row>({
+        {"ASCII", "ab", 'a', 1},
+        {"zero", std::string(1, '\0'), 0, 1},
+        {"the least of two bytes", "\xc2\x80", 0x80, 2},
+        {"the last of two bytes", "\xdf\xbf", 0x7ff, 2},
+        {"the least of three bytes", "\xe0\xa0\x80", 0x800, 3},
+        {"before the surrogates", "\xed\x9f\xbf", 0xd7ff, 3},
+        {"the last of three bytes", "\xef\xbf\xbfz", 0xffff, 3},
+        {"the least of four bytes", "\xf0\x90\x80\x80", 0x10000, 4},
+        {"the last of all", "\xf4\x8f\xbf\xbf", 0x10ffff, 4},
+    }));
+    CAPTURE(row.name);
+    const auto found = first_character(row.text);
+    CHECK(found.is_valid);
+    CHECK(found.code_point == row.code_point);
+    CHECK(found.size == row.size);
+    for (const char* bad : {"\x80", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80",
+                            "\xff", "\xe2\x82", "\xe2\x82z", "\xf0\x9f\x98"}) {
+        CAPTURE(bad);
+        CHECK_FALSE(first_character(bad).is_valid);
+        CHECK(first_character(bad).size == 1);
     }
 }
