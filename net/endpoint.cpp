@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <strings.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -10,6 +9,8 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+
+#include "trunkline/protocol/loopback.hpp"
 
 namespace trunkline::net {
 namespace {
@@ -93,12 +94,7 @@ bool Endpoint::is_numeric() const {
     return kind == Kind::unix_socket || parse_v4(host).has_value() || parse_v6(host).has_value();
 }
 
-bool Endpoint::is_local() const {
-    if (kind == Kind::unix_socket || ::strcasecmp(host.c_str(), "localhost") == 0) return true;
-    if (const auto v4 = parse_v4(host)) return ntohl(v4->s_addr) >> 24 == IN_LOOPBACKNET;
-    const auto v6 = parse_v6(host);
-    return v6 && IN6_IS_ADDR_LOOPBACK(&*v6);
-}
+bool Endpoint::is_local() const { return kind == Kind::unix_socket || protocol::is_loopback(host); }
 
 std::optional<SocketAddress> SocketAddress::of(const Endpoint& endpoint) {
     SocketAddress address;

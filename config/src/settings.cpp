@@ -1,6 +1,6 @@
 #include "config/settings.hpp"
 
-#include "config/units.hpp"
+#include "trunkline/protocol/loopback.hpp"
 
 namespace trunkline::config {
 
@@ -10,10 +10,6 @@ std::string AppServerSettings::to_string() const {
     return "tcp://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-bool AppServerSettings::is_local() const {
-    // A name may begin with "127." too, and lead anywhere.
-    return kind == Kind::unix_socket || host == "localhost" || host == "::1" ||
-           (host.starts_with("127.") && is_ipv4(host));
-}
+bool AppServerSettings::is_local() const { return kind == Kind::unix_socket || protocol::is_loopback(host); }
 
 }  // namespace trunkline::config

@@ -108,8 +108,8 @@ TEST_CASE("units: endpoints, there and back", "[config][units]") {
 }
 
 TEST_CASE("units: an endpoint is local only if nobody else can answer there", "[config][units]") {
-    for (const auto text :
-         {"tcp://127.0.0.1:1"sv, "tcp://127.9.9.9:1"sv, "tcp://localhost:1"sv, "tcp://[::1]:1"sv, "unix:///a"sv}) {
+    for (const auto text : {"tcp://127.0.0.1:1"sv, "tcp://127.9.9.9:1"sv, "tcp://localhost:1"sv, "tcp://LocalHost:1"sv,
+                            "tcp://[::1]:1"sv, "unix:///a"sv}) {
         CAPTURE(text);
         CHECK(parse_app_server(text)->is_local());
     }
