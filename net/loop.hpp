@@ -1,20 +1,27 @@
 #pragma once
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "net/asio.hpp"
 #include "net/clock.hpp"
 #include "net/poller.hpp"
+#include "net/reactor_wait.hpp"
 #include "net/timing_wheel.hpp"
 #include "net/turn.hpp"
 
 namespace trunkline::net {
 
-/// One thread's event loop: an io_context for what is rare (connects, HTTP, names, admin), a poller for established
-/// sockets, a timing wheel for every deadline, and the turn that flushes what events have gathered. Everything that
-/// lives on a loop is used on its thread only; `post` and `stop` may be called from any.
-class Loop {
+/// One thread's event loop: an io_context for what is rare (connects, HTTP, names), a poller for established sockets, a
+/// timing wheel for every deadline, and the turn that flushes what events have gathered. Everything that lives on a
+/// loop is used on its thread only; `post` and `stop` may be called from any.
+///
+/// The io_context runs, and where its reactor would wait the loop does (ReactorWait): in the poller's epoll set, of
+/// which the reactor's is a member, until the next deadline. So a turn costs one system call, and the reactor one more
+/// only when something of its own is ready.
+class Loop final : private ReactorWait {
   public:
     Loop();
     ~Loop();
@@ -51,10 +58,9 @@ class Loop {
     }
 
     /// Calls `hook.on_deadline()` at `when` or a few milliseconds later; moves a hook that is scheduled already.
-    void schedule(WheelHook& hook, Clock::time_point when) {
-        wheel_.schedule(hook, when);
-        if (when < armed_) want_end();
-    }
+    void schedule(WheelHook& hook, Clock::time_point when) { wheel_.schedule(hook, when); }
+    /// The same to a tenth of a millisecond: for what waits so little that a few milliseconds would be much.
+    void schedule_exactly(WheelHook& hook, Clock::time_point when) { exact_wheel_.schedule(hook, when); }
     void cancel(WheelHook& hook) { wheel_.cancel(hook); }
     /// Whether it is called by then anyway.
     bool is_scheduled_by(const WheelHook& hook, Clock::time_point when) const noexcept {
@@ -74,21 +80,23 @@ class Loop {
     void post_end();
     void begin_turn();
     void end_turn();
-    void wait_for_sockets();
-    void serve_sockets();
-    void arm_timer();
+    int wait(int reactor, epoll_event* events, int count, int timeout_ms) override;
+    Clock::duration patience(int timeout_ms) const;
+    std::optional<Clock::time_point> next_deadline() const;
+    bool serve();
     void catch_up();
 
     asio::io_context context_;
+    asio::executor_work_guard<Executor> work_;
     Poller poller_;
-    Descriptor sockets_;  // the poller's epoll descriptor
+    int reactor_ = -1;  // the epoll set of the io_context's reactor
     TimingWheel wheel_;
-    Timer timer_;
-    Clock::time_point armed_ = Clock::time_point::max();
+    TimingWheel exact_wheel_;
     Turn turn_;
     Clock::time_point now_{};
     bool in_turn_ = false;
     bool end_posted_ = false;
+    bool runs_one_ = false;  // run_for: the first event ends it
     std::unique_ptr<char[]> read_block_;
 };
 

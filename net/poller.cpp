@@ -1,15 +1,19 @@
 #include "net/poller.hpp"
 
-#include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
+
+#include "net/precise_wait.hpp"
 
 namespace trunkline::net {
 namespace {
 
 constexpr std::uint32_t kNone = 0xffffffff;
+constexpr std::uint64_t kWatched = ~std::uint64_t{0};  // what `add` gives to nobody
 
 std::uint64_t pack(Poller::Token token) { return std::uint64_t{token.generation} << 32 | token.slot; }
 Poller::Token unpack(std::uint64_t data) {
@@ -62,13 +66,30 @@ void Poller::call(Token token, std::uint32_t events) {
     entries_[token.slot].handler->on_ready(events);
 }
 
+void Poller::watch(int epoll, boost::system::error_code& ec) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = kWatched;
+    ec.clear();
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, epoll, &event) != 0) ec.assign(errno, boost::system::system_category());
+}
+
+void Poller::wait(Clock::duration longest) {
+    if (!again_.empty()) longest = Clock::duration::zero();
+    found_ = std::max(0, precise_wait(epoll_, events_, longest));  // a signal came: nothing is ready
+    is_watched_ready_ = false;
+    for (int i = 0; i < found_; ++i) {
+        if (events_[static_cast<std::size_t>(i)].data.u64 == kWatched) is_watched_ready_ = true;
+    }
+}
+
 bool Poller::dispatch() {
     again_now_.swap(again_);
-
-    epoll_event events[kEventsPerTurn];
-    const int n = ::epoll_wait(epoll_, events, kEventsPerTurn, 0);
-    for (int i = 0; i < n; ++i) call(unpack(events[i].data.u64), events[i].events);
-
+    const int n = std::exchange(found_, 0);
+    for (int i = 0; i < n; ++i) {
+        const epoll_event& event = events_[static_cast<std::size_t>(i)];
+        if (event.data.u64 != kWatched) call(unpack(event.data.u64), event.events);
+    }
     for (const Token token : again_now_) call(token, EPOLLIN);
     again_now_.clear();
     return n == kEventsPerTurn || !again_.empty();

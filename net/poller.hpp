@@ -1,9 +1,13 @@
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <array>
+#include <boost/system/error_code.hpp>
 #include <cstdint>
 #include <vector>
 
-#include "net/asio.hpp"
+#include "net/clock.hpp"
 
 namespace trunkline::net {
 
@@ -16,8 +20,7 @@ class PollHandler {
     virtual void on_ready(std::uint32_t events) = 0;
 };
 
-/// One edge-triggered epoll set for all established sockets of a loop. Its own descriptor is a descriptor of the loop,
-/// so a turn that serves 256 sockets costs the loop's reactor as much as one socket would.
+/// One edge-triggered epoll set for all established sockets of a loop, which is what its thread sleeps in.
 ///
 /// Used on its loop only.
 class Poller {
@@ -45,11 +48,21 @@ class Poller {
     /// Calls the handler again with EPOLLIN in the next turn: it has not read to the end, and others come first.
     void again(Token token) { again_.push_back(token); }
 
-    /// Dispatches what is ready, at most kEventsPerTurn events and the handlers that asked for another turn. Returns
-    /// whether there may be more at once.
-    bool dispatch();
+    /// Watches another epoll set too, for as long as something in it is ready.
+    void watch(int epoll, boost::system::error_code& ec);
+    /// Whether the last `wait` found something ready there.
+    bool is_watched_ready() const noexcept { return is_watched_ready_; }
 
-    int descriptor() const noexcept { return epoll_; }
+    /// Waits until something is ready, `longest` at the most: not at all if that is zero or a handler asked for another
+    /// turn, without end if it is the maximum.
+    void wait(Clock::duration longest);
+
+    /// Whether `dispatch` has anybody to call.
+    bool has_found() const noexcept { return found_ > (is_watched_ready_ ? 1 : 0) || !again_.empty(); }
+
+    /// Calls the handlers of what `wait` has found, at most kEventsPerTurn, and those that asked for another turn.
+    /// Returns whether there may be more at once.
+    bool dispatch();
 
   private:
     struct Entry {
@@ -61,6 +74,9 @@ class Poller {
     void call(Token token, std::uint32_t events);
 
     int epoll_ = -1;
+    std::array<epoll_event, kEventsPerTurn> events_;  // that `wait` has found
+    int found_ = 0;
+    bool is_watched_ready_ = false;
     std::vector<Entry> entries_;
     std::uint32_t first_free_ = 0xffffffff;
     std::vector<Token> again_;

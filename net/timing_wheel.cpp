@@ -12,7 +12,7 @@ void WheelHook::cancel() noexcept {
     if (is_scheduled()) TimingWheel::unlink(*this);
 }
 
-TimingWheel::TimingWheel(Clock::time_point now) noexcept : origin_(now) {
+TimingWheel::TimingWheel(Clock::time_point now, Clock::duration tick) noexcept : origin_(now), tick_(tick) {
     for (unsigned level = 0; level < kLevels; ++level) {
         for (unsigned index = 0; index < kSlots; ++index) {
             Slot& slot = slots_[level][index];
@@ -43,13 +43,13 @@ void TimingWheel::schedule(WheelHook& hook, Clock::time_point deadline) noexcept
 std::optional<Clock::time_point> TimingWheel::next() const noexcept {
     const auto tick = next_tick();
     if (!tick) return std::nullopt;
-    return origin_ + *tick * kTick;
+    return origin_ + *tick * tick_;
 }
 
 void TimingWheel::advance(Clock::time_point now) {
     assert(floor_ == current_ && "advance must not be called from on_deadline");
     if (now <= origin_) return;
-    const auto target = static_cast<std::uint64_t>((now - origin_) / kTick);
+    const auto target = static_cast<std::uint64_t>((now - origin_) / tick_);
     if (target <= current_) return;
     floor_ = target;
     for (auto tick = next_tick(); tick && *tick <= target; tick = next_tick()) {
@@ -64,7 +64,7 @@ void TimingWheel::advance(Clock::time_point now) {
 std::uint64_t TimingWheel::tick_after(Clock::time_point deadline) const noexcept {
     if (deadline <= origin_) return 0;
     const auto distance = deadline - origin_;
-    return static_cast<std::uint64_t>(distance / kTick) + (distance % kTick != Clock::duration::zero() ? 1 : 0);
+    return static_cast<std::uint64_t>(distance / tick_) + (distance % tick_ != Clock::duration::zero() ? 1 : 0);
 }
 
 std::optional<std::uint64_t> TimingWheel::next_tick() const noexcept {

@@ -63,9 +63,9 @@ class MemberHook<Method> final : public WheelHook {
     Owner& owner_;
 };
 
-/// All deadlines of one loop: hierarchical, five levels of 64 slots with a tick of 2 ms, so 24 days before a deadline
-/// is looked at twice. Scheduling and cancelling cost a few instructions and no allocation. Time is passed in; the
-/// wheel reads no clock. Owned by a Loop, used on its thread.
+/// All deadlines of one loop: hierarchical, five levels of 64 slots; with a tick of 2 ms it takes 24 days before a
+/// deadline is looked at twice. Scheduling and cancelling cost a few instructions and no allocation. Time is passed in;
+/// the wheel reads no clock. Owned by a Loop, used on its thread.
 ///
 /// A hook never fires before its deadline, and fires in the first `advance` that is given a time at least one tick
 /// after it. Hooks of different ticks fire in the order of their ticks; within a tick the order is not promised.
@@ -73,8 +73,8 @@ class TimingWheel {
   public:
     static constexpr std::chrono::milliseconds kTick{2};
 
-    /// `now`: no earlier time will ever be passed to `advance`.
-    explicit TimingWheel(Clock::time_point now = Clock::now()) noexcept;
+    /// `now`: no earlier time will ever be passed to `advance`. `tick`: how exact deadlines are.
+    explicit TimingWheel(Clock::time_point now = Clock::now(), Clock::duration tick = kTick) noexcept;
     TimingWheel(const TimingWheel&) = delete;
     TimingWheel& operator=(const TimingWheel&) = delete;
     /// Hooks that are still scheduled are let go without a call.
@@ -121,6 +121,7 @@ class TimingWheel {
     static void take_all(Slot& from, Slot& to) noexcept;
 
     const Clock::time_point origin_;
+    const Clock::duration tick_;
     std::uint64_t current_ = 0;  ///< every deadline up to this tick has fired
     std::uint64_t floor_ = 0;    ///< what is scheduled now fires after this tick: current_, or where advance is heading
     std::array<std::uint64_t, kLevels> occupied_{};  ///< bit i: slot i of that level has a hook
