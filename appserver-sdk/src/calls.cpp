@@ -7,6 +7,26 @@
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline {
+namespace {
+
+/// Whether this frame, one of ours, brings a message to clients; the others tell the proxy something.
+bool is_message(std::string_view frame) {
+    const auto length = protocol::read_length(frame, protocol::kMaxFrameLength);
+    const auto type = protocol::peek_type(frame.substr(length.value()->prefix));
+    switch (type.value()) {
+        case protocol::Data::kType:
+        case protocol::ConnectionData::kType:
+        case protocol::MultiConnectionData::kType:
+        case protocol::UserData::kType:
+        case protocol::MultiUserData::kType:
+        case protocol::BroadcastData::kType:
+        case protocol::GroupBroadcastData::kType:
+        case protocol::MultiGroupBroadcastData::kType: return true;
+        default: return false;
+    }
+}
+
+}  // namespace
 
 protocol::Buffer& Core::begin_frame() {
     // Before anything is encoded: what other threads asked for goes first, and the end of their calls may run code of
@@ -44,8 +64,13 @@ std::error_code Core::send(Addressees to, std::string_view frame, std::int32_t r
 }
 
 void Core::append_reserved(const Addressees& to, std::string_view frame, std::vector<AskedLane>* asked) {
+    const bool may_linger = options_.linger > std::chrono::microseconds::zero() && is_message(frame);
     const auto append = [&](Pool& pool, LaneSlot& slot) {
-        pool.append(slot, frame);
+        if (may_linger) {
+            pool.append_message(slot, frame);
+        } else {
+            pool.append(slot, frame);
+        }
         if (asked != nullptr) asked->push_back({&pool, slot.index});
     };
     if (to.connection) {

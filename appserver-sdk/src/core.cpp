@@ -20,6 +20,7 @@ constexpr std::uint32_t kMaxWorkers = 1024;
 constexpr std::size_t kLongestLogLine = 512;
 constexpr std::chrono::milliseconds kStopPoll{5};
 constexpr std::chrono::milliseconds kDrainPoll{20};
+constexpr std::chrono::microseconds kMaxLinger = std::chrono::milliseconds(100);
 constexpr std::ptrdiff_t kMaxHandshakes = 1024;  // links that have not attached a lane yet
 
 /// `options` with limits that can work.
@@ -30,6 +31,7 @@ Options workable(Options options) {
     limits.window = std::max(limits.window, kLeastRing);
     limits.max_frame = std::clamp(limits.max_frame, protocol::kLeastMaxFrame, protocol::kMaxFrameLength);
     limits.open_requests_per_lane = std::clamp(limits.open_requests_per_lane, 1u, protocol::kMaxOpenRequests);
+    options.linger = std::clamp(options.linger, std::chrono::microseconds::zero(), kMaxLinger);
     return options;
 }
 

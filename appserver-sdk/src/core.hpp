@@ -127,7 +127,7 @@ class Core : public std::enable_shared_from_this<Core> {
     const net::LinkKey link_key(bool required) const { return {key_, required}; }
     protocol::Hello own_hello() const;
     protocol::LaneSettings lane_settings() const;
-    net::LinkTimes link_times() const { return {limits().handshake_timeout, limits().link_silence}; }
+    net::LinkTimes link_times() const { return {limits().handshake_timeout, limits().link_silence, options_.linger}; }
 
     Handlers handlers;
     Outgoing outgoing;

@@ -24,6 +24,7 @@ class IncomingLink final : public net::LinkOwner, public net::TurnHook {
 
     void start() { link_->start(); }
     void touch() { link_->touch(); }
+    void touch_data(std::size_t bytes) { link_->touch_data(bytes); }
     /// Whether its handshake is done and it carries a lane.
     bool is_attached() const noexcept { return link_->is_attached(); }
     /// Writes what its lane still has, as far as the socket takes it, and ends without telling the lane.

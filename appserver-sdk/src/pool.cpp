@@ -205,6 +205,16 @@ void Pool::go_on() {
 void Pool::append(LaneSlot& slot, std::string_view frame) {
     slot.lane.append(frame);
     if (slot.link != nullptr) slot.link->touch();
+    watch_if_full(slot);
+}
+
+void Pool::append_message(LaneSlot& slot, std::string_view frame) {
+    slot.lane.append(frame);
+    if (slot.link != nullptr) slot.link->touch_data(frame.size());
+    watch_if_full(slot);
+}
+
+void Pool::watch_if_full(LaneSlot& slot) {
     if (!slot.full_since && !slot.lane.has_room()) {
         slot.full_since = core_.loop().now();
         core_.watch_stall();

@@ -95,6 +95,8 @@ class Pool final : public net::TurnHook {
 
     /// Appends a frame whose bytes are in the budget already.
     void append(LaneSlot& slot, std::string_view frame);
+    /// The same for a frame that may linger (Options::linger).
+    void append_message(LaneSlot& slot, std::string_view frame);
     /// Appends a control frame; beyond the reserve it is owed, and written before anything else when there is room.
     void append_control(LaneSlot& slot, std::string_view frame);
     /// Tells the proxy whether the connection is paused: now, or once, as it is then, when there is room.
@@ -136,6 +138,7 @@ class Pool final : public net::TurnHook {
     void fall_away(LaneSlot& slot);
     void on_progress(LaneSlot& slot);
     void renew_lease();
+    void watch_if_full(LaneSlot& slot);
     bool append_if_reserve(LaneSlot& slot, std::string_view frame);
     void pay(LaneSlot& slot);
 

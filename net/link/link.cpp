@@ -13,7 +13,8 @@ using protocol::Result;
 
 namespace {
 
-constexpr std::size_t kMaxGreeting = 64 << 10;  // a handshake frame is a few hundred bytes
+constexpr std::size_t kMaxGreeting = 64 << 10;   // a handshake frame is a few hundred bytes
+constexpr std::size_t kMaxLingering = 32 << 10;  // more gains nothing by waiting: it fills a write of its own
 
 }  // namespace
 
@@ -56,7 +57,7 @@ void Link::start() {
 }
 
 void Link::on_ready(std::uint32_t events) {
-    if (events & EPOLLOUT) {
+    if ((events & EPOLLOUT) && !can_write_) {  // every edge tells it, also while nothing waits for it
         can_write_ = true;
         touch();
     }
@@ -79,7 +80,7 @@ void Link::read(bool to_the_end) {
 }
 
 Result<void> Link::take(Bytes chunk) {
-    touch();  // there may be an Ack to send, and a new deadline
+    loop_.touch(*this);  // there may be an Ack to send, and a new deadline
     if (state_ == State::attached) return owner_.on_link_chunk(*this, chunk);
     return greet(chunk);
 }
@@ -105,6 +106,7 @@ Result<void> Link::greet(Bytes chunk) {
         lane_ = attachment.lane;
         state_ = State::attached;
         heard_ = loop_.now();
+        touch();  // the answer, and what the lane has held
         owner_.on_link_attached(*this);
         if (state_ != State::attached || rest.empty()) return protocol::success();
         return owner_.on_link_chunk(*this, rest);
@@ -115,9 +117,27 @@ Result<void> Link::greet(Bytes chunk) {
 
 void Link::on_turn_end() {
     if (state_ == State::closed) return;
-    write();
+    if (!lingers()) write();
     if (state_ != State::closed) schedule();
 }
+
+void Link::touch_data(std::size_t bytes) {
+    if (times_.linger == std::chrono::microseconds::zero()) return touch();
+    if (lingering_ == 0) lingers_until_ = loop_.now() + times_.linger;
+    lingering_ += bytes;
+    loop_.touch(*this);
+}
+
+/// Whether all there is to write is data that may still wait for more.
+bool Link::lingers() {
+    if (must_write_ || lingering_ == 0 || lingering_ >= kMaxLingering || lane_ == nullptr) return false;
+    const auto now = loop_.now();
+    if (now >= lingers_until_ || lane_->is_ack_due(now)) return false;
+    if (!lingered_.is_scheduled()) loop_.schedule_exactly(lingered_, lingers_until_);
+    return true;
+}
+
+void Link::on_lingered(Clock::time_point) { touch(); }
 
 bool Link::write_greeting() {
     while (!greeting_out_.empty()) {
@@ -133,6 +153,9 @@ bool Link::write_greeting() {
 }
 
 void Link::write() {
+    must_write_ = false;
+    lingering_ = 0;
+    lingered_.cancel();
     if (!can_write_ || !write_greeting() || lane_ == nullptr) return;
     std::array<Bytes, ByteStream::kMaxPieces> pieces;
     const auto now = loop_.now();
@@ -195,6 +218,7 @@ void Link::shut() {
     loop_.poller().remove(token_);
     stream_.close();
     deadline_.cancel();
+    lingered_.cancel();
 }
 
 }  // namespace trunkline::net

@@ -34,6 +34,7 @@ protocol::ByeCode bye_code(const boost::system::error_code& error) noexcept;
 struct LinkTimes {
     std::chrono::milliseconds handshake{5'000};    ///< for all of it
     std::chrono::milliseconds dead_after{15'000};  ///< a link that brings no byte for so long has ended
+    std::chrono::microseconds linger{0};           ///< data waits at most so long for more to be written with
 };
 
 /// One live socket that carries a lane: reads a chunk, hands it to the lane, gathers the lane's output into one write
@@ -47,8 +48,15 @@ class Link final : public PollHandler, public TurnHook {
     /// Begins the handshake; its end or its failure is told to the owner, never from within this call.
     void start();
 
-    /// The lane was given something to send: it leaves when this turn ends.
-    void touch() { loop_.touch(*this); }
+    /// The lane was given something to send: it leaves when this turn ends, with all that lingers.
+    void touch() {
+        must_write_ = true;
+        loop_.touch(*this);
+    }
+
+    /// The lane was given `bytes` of data, which may linger: they leave when the first of them has waited for
+    /// `times.linger`, when enough have gathered, or with anything else that leaves.
+    void touch_data(std::size_t bytes);
 
     /// Closes at once, after one try to write what the lane has for it. The owner is not told.
     void close();
@@ -67,7 +75,9 @@ class Link final : public PollHandler, public TurnHook {
     void on_ready(std::uint32_t events) override;
     void on_turn_end() override;
     void on_deadline(Clock::time_point now);
+    void on_lingered(Clock::time_point now);
 
+    bool lingers();
     void read(bool to_the_end);
     protocol::Result<void> take(protocol::Bytes chunk);
     protocol::Result<void> greet(protocol::Bytes chunk);
@@ -88,9 +98,13 @@ class Link final : public PollHandler, public TurnHook {
     protocol::Lane* lane_ = nullptr;
     protocol::Buffer greeting_in_;   // of the handshake: a frame that is not whole
     protocol::Buffer greeting_out_;  // of the handshake: not yet written
-    Clock::time_point heard_{};      // or created
+    bool must_write_ = false;        // at the end of this turn, even if all there is is data
+    std::size_t lingering_ = 0;      // bytes of data since the last write
+    Clock::time_point lingers_until_{};
+    Clock::time_point heard_{};  // or created
     Clock::time_point scheduled_ = Clock::time_point::max();
     MemberHook<&Link::on_deadline> deadline_{*this};
+    MemberHook<&Link::on_lingered> lingered_{*this};
 };
 
 }  // namespace trunkline::net

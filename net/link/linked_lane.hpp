@@ -19,10 +19,10 @@ struct LinkedLane {
         if (link) link->touch();
     }
 
-    /// The same for data.
+    /// The same for data, which may linger (LinkTimes).
     void send_data(protocol::Bytes head, protocol::Bytes payload) {
         lane.append_data(head, payload);
-        if (link) link->touch();
+        if (link) link->touch_data(head.size() + payload.size());
     }
 
     protocol::Lane lane;

@@ -73,12 +73,12 @@ Result<void> Lane::attach(std::uint64_t peer_received, std::uint64_t peer_limit,
 void Lane::detach() noexcept { attached_ = false; }
 
 bool Lane::has_output(TimePoint now) const noexcept {
-    return attached_ && (sent_ < writable_ || !control_.empty() || ack_due(now));
+    return attached_ && (sent_ < writable_ || !control_.empty() || is_ack_due(now));
 }
 
 std::size_t Lane::gather(std::span<Bytes> out, TimePoint now) {
     if (!attached_) return 0;
-    if (ack_due(now)) {
+    if (is_ack_due(now)) {
         if (side_ == Side::app) newest_stamp_ = milliseconds_of(now);
         state_ack();
         ack_since_.reset();
@@ -148,7 +148,7 @@ void Lane::state_ack() {
     announced_limit_ = limit();
 }
 
-bool Lane::ack_due(TimePoint now) const noexcept {
+bool Lane::is_ack_due(TimePoint now) const noexcept {
     if (!attached_ || closed_) return false;
     if (ack_at_once_) return true;
     if (handled_ - acked_ >= std::min(kAckEvery, settings_.window_bytes / 4)) return true;

@@ -64,6 +64,13 @@ struct Options {
     std::string link_key_file;
     /// `on_ready` is called this long after `run`, so that every proxy had time to link up.
     std::chrono::milliseconds warm_up{1'500};
+    /// How long a message on its way to clients may wait in this process for more to share a write with, at most 100
+    /// ms; 0: it leaves when the callbacks have returned that are due now. From some thousand messages a second on, 0.2
+    /// to 1 ms save much of the CPU of the app server and of its proxies, for so much more latency
+    /// (docs/benchmarks.md). A message waits at most once; acceptances, closes, group changes and all else that is no
+    /// message do not wait, and take with them what does. The proxy has the same setting for the other direction
+    /// (`upstreams.NAME.linger`).
+    std::chrono::microseconds linger{0};
     Limits limits;
     /// Gets the SDK's log lines, on the thread that runs the loop. No payloads, no secrets, nothing per message. Empty:
     /// no log.

@@ -185,22 +185,35 @@ class LoadApp {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 3 || std::strcmp(argv[1], "--listen") != 0) {
-        std::fprintf(stderr,
-                     "usage: trunkline-load-app --listen tcp://127.0.0.1:7000 (or unix:///path; may be repeated)\n");
+    constexpr const char* kUsage =
+        "usage: trunkline-load-app --listen tcp://127.0.0.1:7000 (or unix:///path; may be repeated) [--linger-us N]\n";
+    std::vector<const char*> addresses;
+    Options options;
+    for (int i = 1; i < argc; i += 2) {
+        const bool has_value = i + 1 < argc;
+        if (has_value && std::strcmp(argv[i], "--listen") == 0) {
+            addresses.push_back(argv[i + 1]);
+        } else if (has_value && std::strcmp(argv[i], "--linger-us") == 0) {
+            options.linger = std::chrono::microseconds(std::strtol(argv[i + 1], nullptr, 10));
+        } else {
+            std::fputs(kUsage, stderr);
+            return 64;
+        }
+    }
+    if (addresses.empty()) {
+        std::fputs(kUsage, stderr);
         return 64;
     }
-    AppServer server;
+    AppServer server(options);
     LoadApp app(server);
-    for (int i = 2; i < argc; i += 2) {
-        const auto listening = server.listen(argv[i]);
+    for (const char* address : addresses) {
+        const auto listening = server.listen(address);
         if (!listening) {
-            std::fprintf(stderr, "trunkline-load-app: cannot listen at %s: %s\n", argv[i],
+            std::fprintf(stderr, "trunkline-load-app: cannot listen at %s: %s\n", address,
                          listening.error().message().c_str());
             return 1;
         }
         std::printf("listening at %s\n", listening.value().c_str());
-        if (i + 2 < argc && std::strcmp(argv[i + 1], "--listen") != 0) return 64;
     }
     std::fflush(stdout);
     server.stop_on_signals();

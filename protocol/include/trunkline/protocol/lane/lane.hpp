@@ -128,6 +128,9 @@ class Lane {
     /// When `gather` will next have an Ack to send if nothing else happens; nothing while detached.
     std::optional<TimePoint> ack_deadline() const noexcept;
 
+    /// Whether `gather` would give an Ack at this time.
+    bool is_ack_due(TimePoint now) const noexcept;
+
     /// The app's side: the next `gather` has an Ack with a new stamp, which a proxy that is alive answers.
     void probe() noexcept { ack_at_once_ = true; }
     /// The app's side: when the newest stamp was sent that the proxy has answered; before the first answer when the
@@ -139,7 +142,6 @@ class Lane {
     TimePoint heard() const noexcept { return heard_; }
 
   private:
-    bool ack_due(TimePoint now) const noexcept;
     Result<void> on_ack(const Ack& ack, TimePoint now);
     Result<void> on_ack_body(Bytes body, TimePoint now);
     void on_handled(std::size_t bytes, TimePoint now) noexcept;
