@@ -72,6 +72,7 @@ class Node {
     bool read(T& out, std::string_view expected, Parse parse);
     void read(bool& out);
     void read(milliseconds& out, milliseconds min, milliseconds max);
+    void read(microseconds& out, microseconds min, microseconds max);
     template <class Unsigned>
     void read_number(Unsigned& out, std::uint64_t min, std::uint64_t max);
     void read_bytes(std::size_t& out, std::uint64_t min, std::uint64_t max);

@@ -10,6 +10,7 @@
 
 namespace trunkline::config {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 /// The configuration as the program uses it: plain values with their defaults, validated whole before anybody sees
@@ -50,6 +51,7 @@ struct UpstreamSettings {
     std::string name;
     std::vector<AppServerSettings> app_servers;  ///< never empty once loaded
     unsigned pool_size = 5;  ///< lanes to each app server, over all workers; at least one per worker is used
+    microseconds linger{0};  ///< a client's message waits so long for more to share a write with
     Balance balance = Balance::round_robin;
     WhenLostSettings when_lost;
 };

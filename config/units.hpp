@@ -18,11 +18,15 @@ std::optional<std::uint64_t> parse_number(std::string_view text);
 /// "250ms", "30s", "5m", "1h": a number and a unit; never without a unit, because nobody would know which.
 std::optional<milliseconds> parse_duration(std::string_view text);
 
+/// The same to the microsecond, with the unit "us" too: for what may be shorter than a millisecond.
+std::optional<microseconds> parse_short_duration(std::string_view text);
+
 /// "4096", "512B", "64KiB", "1MiB", "2GiB": bytes. No "KB", which means two things.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 /// In the greatest unit that divides it: what the parsers above read as the same value.
 std::string format_duration(milliseconds duration);
+std::string format_short_duration(microseconds duration);
 std::string format_bytes(std::uint64_t bytes);
 
 struct HostPort {

@@ -159,6 +159,17 @@ void Node::read(milliseconds& out, milliseconds min, milliseconds max) {
          });
 }
 
+void Node::read(microseconds& out, microseconds min, microseconds max) {
+    read(out,
+         "a duration with its unit, such as 1ms or 200us," +
+             range(format_short_duration(min), format_short_duration(max)),
+         [&](std::string_view written) {
+             auto value = parse_short_duration(written);
+             if (value && (*value < min || *value > max)) value.reset();
+             return value;
+         });
+}
+
 void Node::read_bytes(std::size_t& out, std::uint64_t min, std::uint64_t max) {
     read(out, "a size such as 64KiB, 1MiB or 4096," + range(format_bytes(min), format_bytes(max)),
          [&](std::string_view written) {

@@ -22,6 +22,7 @@ using Directory = std::filesystem::path;
 
 constexpr milliseconds kMinTime{1};
 constexpr milliseconds kMaxTime = hours(1);
+constexpr microseconds kMaxLinger = milliseconds(100);
 constexpr milliseconds kMaxLife = hours(24 * 7);
 constexpr std::uint64_t kMaxCount = 10'000'000;
 constexpr std::uint64_t kKiB = 1 << 10;
@@ -95,6 +96,7 @@ std::vector<UpstreamSettings> read_upstreams(Node node) {
         for (Node& server : item.require("app_servers", kAppServersForm).at_least_one_item(kAppServersForm))
             upstream.app_servers.push_back(read_app_server(server));
         item.take("pool_size").read_number(upstream.pool_size, 1, 256);
+        item.take("linger").read(upstream.linger, microseconds(0), kMaxLinger);
         item.take("balance").read_one_of<Balance>(
             upstream.balance,
             {{"round_robin", Balance::round_robin}, {"least_connections", Balance::least_connections}});

@@ -21,6 +21,8 @@ struct Unit {
 
 // Greatest first: the order in which a value is formatted.
 constexpr std::array<Unit, 4> kDurations{{{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<Unit, 5> kShortDurations{
+    {{"h", 3'600'000'000}, {"m", 60'000'000}, {"s", 1'000'000}, {"ms", 1'000}, {"us", 1}}};
 constexpr std::array<Unit, 4> kSizes{{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}};
 
 constexpr std::size_t kMaxSocketPath = 107;
@@ -78,6 +80,12 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
     return milliseconds(static_cast<milliseconds::rep>(*value));
 }
 
+std::optional<microseconds> parse_short_duration(std::string_view text) {
+    const auto value = parse_with_unit(text, kShortDurations);
+    if (!value) return std::nullopt;
+    return microseconds(static_cast<microseconds::rep>(*value));
+}
+
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
     if (const auto plain = parse_number(text)) return plain;
     return parse_with_unit(text, kSizes);
@@ -85,6 +93,10 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
 
 std::string format_duration(milliseconds duration) {
     return format_with_unit(static_cast<std::uint64_t>(duration.count()), kDurations);
+}
+
+std::string format_short_duration(microseconds duration) {
+    return format_with_unit(static_cast<std::uint64_t>(duration.count()), kShortDurations);
 }
 
 std::string format_bytes(std::uint64_t bytes) { return format_with_unit(bytes, kSizes); }

@@ -195,7 +195,7 @@ PoolSettings Upstream::pool_settings(const net::Endpoint& address, bool is_direc
     pool.lane.max_frame_bytes = links_.max_frame_bytes;
     pool.lane.ack_delay = links_.ack_delay;
     pool.lane.keep_alive = links_.keep_alive;
-    pool.link = {links_.handshake, links_.dead_after};
+    pool.link = {links_.handshake, links_.dead_after, settings_.linger};
     pool.dial = {links_.connect, links_.redial_min, links_.redial_max};
     pool.life = {links_.resume_window, links_.app_window(), links_.gone_after, is_direct};
     pool.holds = connections_.held.are_kept();

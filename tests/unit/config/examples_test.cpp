@@ -114,6 +114,7 @@ TEST_CASE("examples: full has every key, and the defaults it claims", "[config][
     CHECK(route.outbox_policy == route_defaults.outbox_policy);
     CHECK(route.idle_timeout == route_defaults.idle_timeout);
     CHECK(full.upstreams.at(0).pool_size == UpstreamSettings{}.pool_size);
+    CHECK(full.upstreams.at(0).linger == UpstreamSettings{}.linger);
     CHECK(full.upstreams.at(0).balance == UpstreamSettings{}.balance);
     CHECK(full.upstreams.at(0).when_lost.hold == UpstreamSettings{}.when_lost.hold);
     CHECK(full.upstreams.at(0).when_lost.then == UpstreamSettings{}.when_lost.then);

@@ -38,6 +38,20 @@ TEST_CASE("units: durations", "[config][units]") {
     CHECK(format_duration(3600s) == "1h");
 }
 
+TEST_CASE("units: short durations", "[config][units]") {
+    CHECK(parse_short_duration("200us") == 200us);
+    CHECK(parse_short_duration("1ms") == 1ms);
+    CHECK(parse_short_duration("2s") == 2s);
+    CHECK(parse_short_duration("0us") == 0us);
+    CHECK(parse_short_duration("0ms") == 0us);
+    for (const auto text : {""sv, "200"sv, "us"sv, "0.2ms"sv, "1ns"sv, "-1us"sv, "9223372036854775807ms"sv}) {
+        CAPTURE(text);
+        CHECK_FALSE(parse_short_duration(text));
+    }
+    CHECK(format_short_duration(1500us) == "1500us");
+    CHECK(format_short_duration(2000us) == "2ms");
+}
+
 TEST_CASE("units: sizes", "[config][units]") {
     CHECK(parse_bytes("0") == 0);
     CHECK(parse_bytes("4096") == 4096);
