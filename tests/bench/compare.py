@@ -3,12 +3,8 @@
 The figures are kept in build/bench/results.json and docs/benchmarks.md is written from there, so that a part can be
 measured anew: --only."""
 import argparse
-import datetime
 import json
-import os
 import pathlib
-import platform
-import subprocess
 import sys
 import tempfile
 
@@ -18,7 +14,8 @@ from support.environment import ROOT  # noqa: E402
 import charts  # noqa: E402
 import page  # noqa: E402
 from cells import CELLS, SMOKE  # noqa: E402
-from fronts import FRONTS, version  # noqa: E402
+from circumstances import circumstances  # noqa: E402
+from fronts import FRONTS  # noqa: E402
 from measuring import measure  # noqa: E402
 
 RESULTS = ROOT / "build/bench/results.json"
@@ -39,17 +36,10 @@ def run_rounds(cells, rounds, seconds, **options):
     return results
 
 
-def circumstances(rounds, seconds):
-    git = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-    return {"date": str(datetime.date.today()), "commit": git.stdout.strip() or "unknown", "kernel": platform.release(),
-            "cores": os.cpu_count(), "rounds": rounds, "seconds": seconds,
-            "versions": [version(front) for front in FRONTS.values()]}
-
-
 def save(cells, results, arguments):
     """Beside what was measured before: only what was measured now is replaced."""
     saved = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    now = circumstances(arguments.rounds, arguments.seconds)
+    now = circumstances(arguments.rounds, arguments.seconds, FRONTS.values())
     saved.update({cell.name: {"figures": results[cell.name], "circumstances": now} for cell in cells})
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(saved, indent=1) + "\n")
@@ -62,7 +52,7 @@ def smoke():
     for cell in SMOKE:
         for front, figures in results[cell.name].items():
             assert not figures[0]["complaints"], (cell.name, front, figures[0]["complaints"])
-    now = circumstances(1, 0.2)
+    now = circumstances(1, 0.2, FRONTS.values())
     saved = {name: {"figures": by_front, "circumstances": now} for name, by_front in results.items()}
     with tempfile.TemporaryDirectory() as directory:
         print(page.text(SMOKE, saved))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compares trunkline with nginx and HAProxy, some twenty minutes, and writes docs/benchmarks.md. Installs and builds what
-# is missing, unless TRUNKLINE_BIN names a directory of programs. More with --help.
+# Compares trunkline with nginx and HAProxy, some twenty minutes, and writes docs/benchmarks.md; with --linger first,
+# trunkline at several values of `linger` with nginx. Installs and builds what is missing, unless TRUNKLINE_BIN names a
+# directory of programs. More with --help.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . deploy/debian-packages.sh
@@ -12,4 +13,9 @@ if [ -z "${TRUNKLINE_BIN:-}" ]; then
     export TRUNKLINE_BIN=$PWD/build/release/bin
 fi
 ulimit -n "$(ulimit -Hn)"
-exec /usr/bin/python3 tests/bench/compare.py "$@"
+program=compare.py
+if [ "${1:-}" = --linger ]; then
+    program=linger.py
+    shift
+fi
+exec /usr/bin/python3 "tests/bench/$program" "$@"

@@ -13,8 +13,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 class Front:
     """A proxy and its app server, started anew for each measurement: what ran before must not show in its memory."""
 
+    app_arguments = []
+
     def __init__(self, directory):
-        self.app = AppServer("app", directory, program=self.app_program)
+        self.app = AppServer("app", directory, program=self.app_program, arguments=self.app_arguments)
         self.proxy = self.start_proxy(directory)
 
     def pids(self):
@@ -34,11 +36,13 @@ class Trunkline(Front):
     name = "trunkline"
     app_program = "trunkline-load-app"
     version_command = [BIN / "trunkline", "--version"]
+    upstream = {}  # what it has beside its defaults
 
     def start_proxy(self, directory):
         return Proxy("trunkline", directory, {
             "workers": 1, "drain_timeout": "100ms", "upstreams": {"app": {
-                "app_servers": [self.app.address], "when_lost": {"hold": "0s", "then": "close"}}},  # as the others do
+                "app_servers": [self.app.address], "when_lost": {"hold": "0s", "then": "close"},  # as the others do
+                **self.upstream}},
             "routes": [{"path": "/*", "upstream": "app"}], "log": {"level": "warn"}}).wait_until_ready()
 
 

@@ -3,6 +3,7 @@ import statistics
 import typing
 
 from cells import Cell
+from circumstances import line_of
 from fronts import FRONTS
 from measuring import QUIET_CORES
 from verdict import Metric, ratio, standing
@@ -126,12 +127,7 @@ def text(cells, saved):
 
 def header(saved):
     """What differs between parts that were measured at different times is said as often as it differs."""
-    lines = []
-    for cell in saved.values():
-        c = cell["circumstances"]
-        lines.append(f"{c['date']}, commit {c['commit']}, Linux {c['kernel']}, {c['cores']} cores, "
-                     f"{', '.join(c['versions'])}; {c['rounds']} rounds of {c['seconds']:g} s for each figure, 64-byte "
-                     "messages: median (least–most).")
+    lines = [line_of(cell["circumstances"]) for cell in saved.values()]
     return "\n\n".join(dict.fromkeys(lines))
 
 
@@ -188,6 +184,6 @@ def without_figures(remark):
     return remark.partition("(")[0].partition(",")[0].strip()
 
 
-def write_into(document, generated):
-    before, _, rest = document.read_text().partition(BEGIN)
-    document.write_text(f"{before}{BEGIN}\n{generated}\n{END}{rest.partition(END)[2]}")
+def write_into(document, generated, begin=BEGIN, end=END):
+    before, _, rest = document.read_text().partition(begin)
+    document.write_text(f"{before}{begin}\n{generated}\n{end}{rest.partition(end)[2]}")
