@@ -46,8 +46,9 @@ class ByteStream {
     static constexpr std::size_t kMaxPieces = 32;
 
     /// Lets the kernel acknowledge what the next read takes with what is written next, as it does by itself while
-    /// answers come within 40 ms. Beyond that it sends an acknowledgement of its own for each small read, which costs
-    /// more than the read (docs/benchmarks.md). Costs a system call; nothing on a socket that is not TCP.
+    /// answers leave within 40 ms of what they answer. Beyond that, which is when a busy loop is behind, it sends an
+    /// acknowledgement of its own for each small read, which costs more than the read (docs/benchmarks.md). Costs a
+    /// system call; nothing on a socket that is not TCP.
     void defer_ack() noexcept;
 
     void close() noexcept;

@@ -77,6 +77,7 @@ void Poller::watch(int epoll, boost::system::error_code& ec) {
 void Poller::wait(Clock::duration longest) {
     if (!again_.empty()) longest = Clock::duration::zero();
     found_ = std::max(0, precise_wait(epoll_, events_, longest));  // a signal came: nothing is ready
+    is_behind_ = found_ == kEventsPerTurn;
     is_watched_ready_ = false;
     for (int i = 0; i < found_; ++i) {
         if (events_[static_cast<std::size_t>(i)].data.u64 == kWatched) is_watched_ready_ = true;

@@ -57,6 +57,9 @@ class Poller {
     /// turn, without end if it is the maximum.
     void wait(Clock::duration longest);
 
+    /// Whether the last `wait` found as many as it may: others have waited for their turn, and may wait longer.
+    bool is_behind() const noexcept { return is_behind_; }
+
     /// Whether `dispatch` has anybody to call.
     bool has_found() const noexcept { return found_ > (is_watched_ready_ ? 1 : 0) || !again_.empty(); }
 
@@ -77,6 +80,7 @@ class Poller {
     std::array<epoll_event, kEventsPerTurn> events_;  // that `wait` has found
     int found_ = 0;
     bool is_watched_ready_ = false;
+    bool is_behind_ = false;
     std::vector<Entry> entries_;
     std::uint32_t first_free_ = 0xffffffff;
     std::vector<Token> again_;

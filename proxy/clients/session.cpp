@@ -155,7 +155,7 @@ void Session::read() {
         if (state_ == State::open) {
             size = std::min(size, std::max(UpstreamConnections::kMinReadBytes, attachment_.room()));
         }
-        if (home_.loop.now() - heard_ > kAnswersLate) transport_.stream().defer_ack();
+        if (home_.loop.poller().is_behind() && home_.loop.now() - heard_ > kAnswersLate) transport_.stream().defer_ack();
         const auto in = transport_.stream().read_some(block.first(size));
         if (in.status == IoResult::Status::would_block) {
             readable_ = false;
