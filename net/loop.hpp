@@ -61,6 +61,8 @@ class Loop final : private ReactorWait {
     void schedule(WheelHook& hook, Clock::time_point when) { wheel_.schedule(hook, when); }
     /// The same to a tenth of a millisecond: for what waits so little that a few milliseconds would be much.
     void schedule_exactly(WheelHook& hook, Clock::time_point when) { exact_wheel_.schedule(hook, when); }
+    /// The next moment at which it wakes for those, if for any: who could wait longer may share it.
+    std::optional<Clock::time_point> next_exact() const { return exact_wheel_.next(); }
     void cancel(WheelHook& hook) { wheel_.cancel(hook); }
     /// Whether it is called by then anyway.
     bool is_scheduled_by(const WheelHook& hook, Clock::time_point when) const noexcept {

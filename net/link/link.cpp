@@ -123,7 +123,11 @@ void Link::on_turn_end() {
 
 void Link::touch_data(std::size_t bytes) {
     if (times_.linger == std::chrono::microseconds::zero()) return touch();
-    if (lingering_ == 0) lingers_until_ = loop_.now() + times_.linger;
+    if (lingering_ == 0) {
+        lingers_until_ = loop_.now() + times_.linger;
+        // The links of a loop leave together, so that they share its wake-up, and their peers one of theirs.
+        if (const auto next = loop_.next_exact()) lingers_until_ = std::min(lingers_until_, *next);
+    }
     lingering_ += bytes;
     loop_.touch(*this);
 }

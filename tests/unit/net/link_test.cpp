@@ -75,11 +75,13 @@ class End final : public LinkOwner {
     LinkedLane linked_;
 };
 
-/// Both ends of a link on one loop, attached. What the proxy sends lingers for so long; the app's end never waits.
+/// Both ends of a link, attached. What the proxy sends lingers for so long; the app's end never waits.
 class Pair {
   public:
-    explicit Pair(std::chrono::microseconds linger, const protocol::LaneSettings& settings = acks_after(kForever))
-        : proxy_(loop_, protocol::Lane::Side::proxy, settings), app_(loop_, protocol::Lane::Side::app, settings) {
+    Pair(Loop& loop, std::chrono::microseconds linger, const protocol::LaneSettings& settings = acks_after(kForever))
+        : loop_(loop),
+          proxy_(loop_, protocol::Lane::Side::proxy, settings),
+          app_(loop_, protocol::Lane::Side::app, settings) {
         int ends[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
         protocol::Hello hello;
@@ -114,12 +116,11 @@ class Pair {
         for (const auto end = Clock::now() + time; Clock::now() < end;) loop_.run_for(1ms);
     }
 
-    Loop& loop() { return loop_; }
     End& proxy() { return proxy_; }
     End& app() { return app_; }
 
   private:
-    Loop loop_;
+    Loop& loop_;
     End proxy_;
     End app_;
 };
@@ -127,13 +128,15 @@ class Pair {
 }  // namespace
 
 TEST_CASE("Link: data leaves with its turn where nothing lingers", "[net][link]") {
-    Pair pair(0us);
+    Loop loop;
+    Pair pair(loop, 0us);
     pair.proxy().send_data();
     CHECK(pair.run_until([&] { return pair.app().frames() == 1; }));
 }
 
 TEST_CASE("Link: data lingers, is not late, and shares one write", "[net][link]") {
-    Pair pair(100ms);
+    Loop loop;
+    Pair pair(loop, 100ms);
     const auto first = Clock::now();
     for (int i = 0; i < 3; ++i) {
         pair.proxy().send_data();
@@ -153,7 +156,8 @@ TEST_CASE("Link: data lingers, is not late, and shares one write", "[net][link]"
 }
 
 TEST_CASE("Link: what does not linger takes along what does", "[net][link]") {
-    Pair pair(kForever);
+    Loop loop;
+    Pair pair(loop, kForever);
     pair.proxy().send_data();
     pair.run(10ms);
     CHECK(pair.app().frames() == 0);
@@ -174,15 +178,27 @@ TEST_CASE("Link: what does not linger takes along what does", "[net][link]") {
 }
 
 TEST_CASE("Link: an Ack does not linger", "[net][link]") {
-    Pair pair(kForever, acks_after(100ms));
+    Loop loop;
+    Pair pair(loop, kForever, acks_after(100ms));
     pair.proxy().send_data();
     pair.app().send_data();
     CHECK(pair.run_until([&] { return pair.app().linked().lane.held_bytes() == 0; }));
     CHECK(pair.app().frames() == 1);  // it came with it
 }
 
+TEST_CASE("Link: who begins to linger while another link of the loop does leaves with it", "[net][link]") {
+    Loop loop;
+    Pair shorter(loop, 100ms);
+    Pair longer(loop, kForever);
+    shorter.proxy().send_data();
+    shorter.run(5ms);
+    longer.proxy().send_data();
+    CHECK(longer.run_until([&] { return shorter.app().frames() == 1 && longer.app().frames() == 1; }));
+}
+
 TEST_CASE("Link: what comes does not send what lingers", "[net][link]") {
-    Pair pair(kForever);
+    Loop loop;
+    Pair pair(loop, kForever);
     pair.proxy().send_data();
     pair.app().send_data();
     CHECK(pair.run_until([&] { return pair.proxy().frames() == 1; }));
