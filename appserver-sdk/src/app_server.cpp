@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "appserver-sdk/src/core.hpp"
+#include "appserver-sdk/src/core/core.hpp"
 
 namespace trunkline {
 
@@ -12,33 +12,33 @@ AppServer::AppServer(Options options) : core_(std::make_shared<Core>(std::move(o
 AppServer::~AppServer() { core_->shut_down(); }
 
 void AppServer::set_on_connect(std::function<void(const Connection&, Answer)> handler) {
-    core_->handlers.on_connect = std::move(handler);
+    core_->callbacks.handlers.on_connect = std::move(handler);
 }
 void AppServer::on_message(std::function<void(const Connection&, const Message&)> handler) {
-    core_->handlers.on_message = std::move(handler);
+    core_->callbacks.handlers.on_message = std::move(handler);
 }
 void AppServer::on_disconnect(std::function<void(const Connection&, const Disconnect&)> handler) {
-    core_->handlers.on_disconnect = std::move(handler);
+    core_->callbacks.handlers.on_disconnect = std::move(handler);
 }
-void AppServer::on_ready(std::function<void()> handler) { core_->handlers.on_ready = std::move(handler); }
+void AppServer::on_ready(std::function<void()> handler) { core_->callbacks.handlers.on_ready = std::move(handler); }
 void AppServer::on_proxy_up(std::function<void(const ProxyInfo&)> handler) {
-    core_->handlers.on_proxy_up = std::move(handler);
+    core_->callbacks.handlers.on_proxy_up = std::move(handler);
 }
 void AppServer::on_proxy_lost(std::function<void(const ProxyInfo&)> handler) {
-    core_->handlers.on_proxy_lost = std::move(handler);
+    core_->callbacks.handlers.on_proxy_lost = std::move(handler);
 }
 
 Result<std::string> AppServer::listen(std::string_view address) { return core_->listen(address); }
 std::error_code AppServer::run() { return core_->run(); }
-void AppServer::stop() { core_->stop(); }
-void AppServer::stop_on_signals() { core_->on_signals(&Core::stop); }
-void AppServer::drain() { core_->drain(); }
-void AppServer::drain_on_signals() { core_->on_signals(&Core::drain); }
-void AppServer::post(std::function<void()> task) { core_->post(std::move(task)); }
+void AppServer::stop() { core_->life.stop(); }
+void AppServer::stop_on_signals() { core_->listen_to_signals(Life::OnTerminate::stop); }
+void AppServer::drain() { core_->life.drain(); }
+void AppServer::drain_on_signals() { core_->listen_to_signals(Life::OnTerminate::drain); }
+void AppServer::post(std::function<void()> task) { core_->calls.post(std::move(task)); }
 void AppServer::post_after(std::chrono::milliseconds delay, std::function<void()> task) {
     core_->post_after(delay, std::move(task));
 }
-bool AppServer::is_on_loop() const noexcept { return core_->is_on_loop(); }
+bool AppServer::is_on_loop() const noexcept { return core_->calls.is_on_loop(); }
 
 ConnectionTarget AppServer::to_connection(std::string_view id) const {
     return {core_, Target::Set::connection, std::string(id)};
@@ -51,11 +51,13 @@ std::error_code AppServer::send_to(std::string_view id, std::string_view text) c
     return to_connection(id).send(text);
 }
 
-void AppServer::when_writable(WritableCallback callback) const { core_->when_writable(nullptr, std::move(callback)); }
+void AppServer::when_writable(WritableCallback callback) const {
+    core_->writability.when_writable(nullptr, std::move(callback));
+}
 
 WritableAwaiter AppServer::wait_writable() const {
     return WritableAwaiter(
-        [core = core_](WritableCallback callback) { core->when_writable(nullptr, std::move(callback)); });
+        [core = core_](WritableCallback callback) { core->writability.when_writable(nullptr, std::move(callback)); });
 }
 
 std::vector<Connection> AppServer::connections() const {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "appserver-sdk/src/checks.hpp"
-#include "appserver-sdk/src/core.hpp"
+#include "appserver-sdk/src/core/core.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline {
@@ -80,41 +80,41 @@ std::error_code Connection::send(MessageKind kind, std::string_view bytes) const
     // Before it is encoded at all: the frame may not even be encodable.
     if (bytes.size() > state_->budget->max_frame) return errc::too_large;
     if (kind == MessageKind::text && !is_text(bytes)) return errc::not_utf8;
-    protocol::Buffer& frame = state_->core->begin_frame();
+    protocol::Buffer& frame = state_->core->calls.begin_frame();
     const auto wire_kind = kind == MessageKind::text ? protocol::PayloadKind::text : protocol::PayloadKind::binary;
     protocol::append(frame, protocol::Data{state_->chan, wire_kind, bytes, false});
-    return state_->core->send({state_, std::nullopt}, frame);
+    return state_->core->sends.send({state_, std::nullopt}, frame);
 }
 
 std::error_code Connection::close(std::uint16_t code, std::string_view reason) const {
-    return state_ ? state_->core->close(state_, code, reason) : errc::closed;
+    return state_ ? state_->core->connections.close(state_, code, reason) : errc::closed;
 }
 
 std::error_code Connection::join(std::string_view group, Completion completion) const {
     if (!state_) return errc::closed;
     if (const auto error = check_name(group)) return error;
-    protocol::Buffer& frame = state_->core->begin_frame();
+    protocol::Buffer& frame = state_->core->calls.begin_frame();
     if (!completion) {
         protocol::append(frame, protocol::JoinGroup{id(), group});
-        return state_->core->send({state_, std::nullopt}, frame);
+        return state_->core->sends.send({state_, std::nullopt}, frame);
     }
     const auto request = state_->core->outgoing.next_request();
     protocol::append(frame, protocol::JoinGroupWithAck{id(), group, request});
-    return state_->core->send({state_, std::nullopt}, frame, request, std::move(completion));
+    return state_->core->sends.send({state_, std::nullopt}, frame, request, std::move(completion));
 }
 
 namespace {
 
 std::error_code leave_groups(Core& core, Addressees to, std::string_view id, std::optional<std::string_view> group,
                              Completion completion) {
-    protocol::Buffer& frame = core.begin_frame();
+    protocol::Buffer& frame = core.calls.begin_frame();
     if (!completion) {
         protocol::append(frame, protocol::LeaveGroup{id, group});
-        return core.send(std::move(to), frame);
+        return core.sends.send(std::move(to), frame);
     }
     const auto request = core.outgoing.next_request();
     protocol::append(frame, protocol::LeaveGroupWithAck{id, group, request});
-    return core.send(std::move(to), frame, request, std::move(completion));
+    return core.sends.send(std::move(to), frame, request, std::move(completion));
 }
 
 }  // namespace
@@ -131,11 +131,11 @@ std::error_code Connection::leave_all_groups(Completion completion) const {
 }
 
 void Connection::pause() const {
-    if (state_) state_->core->set_paused(state_, true);
+    if (state_) state_->core->connections.pause(state_);
 }
 
 void Connection::resume() const {
-    if (state_) state_->core->set_paused(state_, false);
+    if (state_) state_->core->connections.resume(state_);
 }
 
 bool Connection::is_writable() const noexcept {
@@ -146,7 +146,7 @@ bool Connection::is_writable() const noexcept {
 
 void Connection::when_writable(WritableCallback callback) const {
     if (!state_) return callback(errc::closed);
-    state_->core->when_writable(state_, std::move(callback));
+    state_->core->writability.when_writable(state_, std::move(callback));
 }
 
 WritableAwaiter Connection::wait_writable() const {
@@ -175,14 +175,14 @@ Answer::~Answer() {
 
 std::error_code Answer::accept(Acceptance acceptance) {
     if (!state_) return errc::already_answered;
-    const auto error = state_->core->accept(state_, std::move(acceptance));
+    const auto error = state_->core->connections.accept(state_, std::move(acceptance));
     if (!error || error == errc::closed || error == errc::already_answered) state_.reset();
     return error;
 }
 
 std::error_code Answer::refuse(std::uint16_t code, std::string_view reason) {
     if (!state_) return errc::already_answered;
-    const auto error = state_->core->refuse(state_, code, reason);
+    const auto error = state_->core->connections.refuse(state_, code, reason);
     if (!error || error == errc::closed || error == errc::already_answered) state_.reset();
     return error;
 }

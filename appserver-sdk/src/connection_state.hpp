@@ -2,14 +2,15 @@
 
 #include <any>
 #include <atomic>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "appserver-sdk/src/budget.hpp"
+#include "appserver-sdk/src/parked_messages.hpp"
 #include "appserver-sdk/src/request_record.hpp"
 
 #include <trunkline/connection.hpp>
@@ -20,22 +21,15 @@ namespace trunkline {
 class Core;
 class Pool;
 
-/// Where a connection is in its life, as callers see it. Only ever moves on.
+/// Where a connection is in its life, as callers see it. It only moves forward.
 enum class Phase : std::uint8_t {
     asking,  ///< its Answer was not given: messages are parked, nothing may be sent
     open,    ///< accepted
     ended,   ///< closed by either side, refused, or its pool is gone: calls answer `closed`
 };
 
-/// A message that waits for its connection to be accepted or resumed.
-struct ParkedMessage {
-    MessageKind kind;
-    bool redelivered;
-    std::string bytes;
-};
-
-/// What keeping a message of these bytes counts, in bytes: small ones are not free.
-inline std::size_t cost_of(std::string_view bytes) noexcept { return bytes.size() + sizeof(ParkedMessage); }
+/// Takes its connection out of the list when the connection goes away.
+using ConnectionHook = boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// What all handles of one connection share: one attachment of a client to this app server. Held by its pool while it
 /// is open, and by every handle.
@@ -50,7 +44,7 @@ struct ConnectionState {
           key(open.key),
           proxy_id(std::move(its_proxy)) {}
 
-    /// Its home lane, where it sends.
+    /// The index of its home lane, on which it sends.
     std::uint32_t lane() const noexcept { return budget->home_of(key); }
     LaneBudget& lane_budget() const noexcept { return budget->lane[lane()]; }
 
@@ -60,10 +54,10 @@ struct ConnectionState {
     const protocol::Chan chan;
     const bool asks;  ///< the client's upgrade waits for the answer
     const std::shared_ptr<PoolBudget> budget;
-    const std::uint8_t key;  ///< decides, modulo the lanes of its pool, which is its home
+    const std::uint8_t key;  ///< modulo the number of lanes, it is the index of the home lane
     const std::shared_ptr<const std::string> proxy_id;
 
-    // Shared. The strings are written before their flag is, by whoever gives the Answer.
+    // Shared. Whoever gives the Answer writes the strings first and then sets has_accepted_names.
     std::atomic<Phase> phase{Phase::asking};
     std::atomic<bool> backlogged{false};  ///< the client does not keep up
     std::atomic<bool> has_accepted_names{false};
@@ -75,16 +69,24 @@ struct ConnectionState {
     // Changed on the loop.
     Pool* pool = nullptr;  ///< null once this connection has left it
     bool is_paused = false;
-    bool is_answered = false;     ///< the loop knows that it was accepted
-    bool is_told = false;         ///< on_disconnect was called, or is about to be
-    bool leaves = false;          ///< its proxy asked for it: it goes to another app server
-    bool owes_pause = false;      ///< in its lane's list of Pauses that wait for room
-    bool waits_for_room = false;  ///< in its lane's list of connections with something to unpark
-    std::deque<ParkedMessage> parked;
-    std::size_t parked_bytes = 0;
-    std::optional<Disconnect> parked_end;  ///< the client left behind the parked messages
+    bool is_answered = false;   ///< the loop knows that it was accepted
+    bool is_told = false;       ///< on_disconnect was called
+    bool is_detaching = false;  ///< its proxy moves it to another app server
+    ConnectionHook room_hook;   ///< linked: waits for room on its lane
+    ConnectionHook pause_hook;  ///< linked: its Pause waits for room on its lane
+    ParkedMessages parked;
+    std::optional<Disconnect> parked_end;  ///< the client has left; the app hears of it after the parked messages
     std::vector<WritableCallback> writable_waiters;
     std::any data;
 };
+
+using WaitingForRoom =
+    boost::intrusive::list<ConnectionState,
+                           boost::intrusive::member_hook<ConnectionState, ConnectionHook, &ConnectionState::room_hook>,
+                           boost::intrusive::constant_time_size<false>>;
+using OwedPauses =
+    boost::intrusive::list<ConnectionState,
+                           boost::intrusive::member_hook<ConnectionState, ConnectionHook, &ConnectionState::pause_hook>,
+                           boost::intrusive::constant_time_size<false>>;
 
 }  // namespace trunkline

@@ -14,7 +14,7 @@ constexpr std::size_t kMostIds = 5;
 std::string_view why_here(const ConnectionState& state) {
     if (state.pool == nullptr) return "gone, with messages that wait for room";
     if (!state.pool->migrates()) return "of proxies that cannot move them";
-    if (!state.leaves) return "not asked for by their proxies";
+    if (!state.is_detaching) return "not asked for by their proxies";
     if (!state.is_answered) return "not answered by the app";
     if (state.is_paused) return "paused by the app";
     return "with messages that wait for room";

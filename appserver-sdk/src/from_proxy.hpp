@@ -5,13 +5,19 @@
 #include "trunkline/protocol/lane/lane.hpp"
 #include "trunkline/protocol/service/messages.hpp"
 
+#include <trunkline/options.hpp>
+
 namespace trunkline {
 
-/// Takes the frames of one lane: the table of contents of what a proxy can tell. Lives for one chunk. An error of a
+class Connections;
+class Sends;
+
+/// Takes the frames of one lane: one `on` for each message that a proxy may send. Lives for one chunk. An error of a
 /// frame ends the pool (SPEC.md "Framing").
 class FromProxy {
   public:
-    FromProxy(Core& core, LaneSlot& slot) noexcept : core_(core), pool_(slot.pool), slot_(slot) {}
+    FromProxy(Connections& connections, Sends& sends, const Limits& limits, PoolLane& lane) noexcept
+        : connections_(connections), sends_(sends), limits_(limits), pool_(lane.pool), lane_(lane) {}
 
     protocol::Result<protocol::Handled> on_sequenced(protocol::Bytes body);
     protocol::Result<void> on_unsequenced(std::uint32_t type, protocol::Bytes body);
@@ -34,13 +40,16 @@ class FromProxy {
     void on(const Other&) {}
 
   private:
-    bool is_home_of(std::uint8_t key) const noexcept { return key % pool_.barrier().lanes() == slot_.index; }
-    /// The connection of that chan on this lane; null if it has ended already.
-    protocol::Result<const Connection*> find(protocol::Chan chan) const;
+    bool is_home_of(std::uint8_t key) const noexcept { return key % pool_.barrier().lanes() == lane_.index; }
+    /// The connection of that chan on this lane; null if it has ended already. A copy, because the callback may end the
+    /// connection, which takes it out of the table.
+    protocol::Result<std::shared_ptr<ConnectionState>> find(protocol::Chan chan) const;
 
-    Core& core_;
+    Connections& connections_;
+    Sends& sends_;
+    const Limits& limits_;
     Pool& pool_;
-    LaneSlot& slot_;
+    PoolLane& lane_;
 };
 
 }  // namespace trunkline

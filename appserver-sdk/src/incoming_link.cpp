@@ -1,28 +1,34 @@
 #include "appserver-sdk/src/incoming_link.hpp"
 
-#include "appserver-sdk/src/core.hpp"
+#include <utility>
+
+#include "appserver-sdk/src/core/links.hpp"
+#include "appserver-sdk/src/pool.hpp"
 
 namespace trunkline {
 
-IncomingLink::IncomingLink(Core& core, net::ByteStream stream, bool key_required)
-    : core_(core),
+IncomingLink::IncomingLink(net::Loop& loop, net::ByteStream stream, const Handshake& handshake, Links& links,
+                           Admission& admission, const Log& log)
+    : links_(links),
+      admission_(admission),
+      log_(log),
       link_(std::make_unique<net::Link>(
-          core.loop(), std::move(stream),
+          loop, std::move(stream),
           std::make_unique<net::AppHandshake>(
-              core.own_hello(), core.link_key(key_required),
+              handshake.own_hello, handshake.key,
               [this](const auto& proxy, const auto& attach) { return decide(proxy, attach); }),
-          *this, core.link_times())) {}
+          *this, handshake.times)) {}
 
 net::AppHandshake::Answer IncomingLink::decide(const protocol::Hello& proxy, const protocol::Attach& attach) {
-    decision_ = core_.decide(*this, proxy, attach);
+    decision_ = admission_.decide(*this, proxy, attach);
     was_refused_ = decision_.lane == nullptr;
     if (was_refused_) return {decision_.status, nullptr};
-    return {protocol::AttachStatus::ok, &decision_.lane->lane};
+    return {protocol::AttachStatus::ok, &decision_.lane->stream};
 }
 
 void IncomingLink::close() {
     link_->close();
-    core_.forget(*this);
+    links_.remove(*this);
 }
 
 void IncomingLink::on_link_attached(net::Link&) { decision_.lane->pool.on_attached(*decision_.lane); }
@@ -34,14 +40,14 @@ protocol::Result<void> IncomingLink::on_link_chunk(net::Link&, protocol::Bytes c
 
 void IncomingLink::on_link_ended(net::Link&, const boost::system::error_code& why) {
     if (decision_.lane != nullptr) {
-        LaneSlot& slot = *decision_.lane;
-        if (slot.link == this) slot.pool.on_lost(slot, why);
+        PoolLane& lane = *decision_.lane;
+        if (lane.link == this) lane.pool.on_lost(lane, why);
     } else {
         // A refusal that matters was logged with its reason; the others come with every redial.
         const auto level = was_refused_ ? LogLevel::debug : LogLevel::warning;
-        core_.log(level, "a link ended before it carried a lane: " + why.message());
+        log_.write(level, "a link ended before it carried a lane: " + why.message());
     }
-    core_.forget(*this);
+    links_.remove(*this);
 }
 
 }  // namespace trunkline

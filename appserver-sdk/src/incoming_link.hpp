@@ -2,27 +2,30 @@
 
 #include <memory>
 
+#include "appserver-sdk/src/core/admission.hpp"
 #include "net/link/link.hpp"
 #include "net/turn.hpp"
 
 namespace trunkline {
 
-class Core;
-struct LaneSlot;
+class Links;
 
-/// What a proxy's wish to attach a lane is answered with; the lane is set if the status is ok.
-struct Decision {
-    protocol::AttachStatus status = protocol::AttachStatus::refused;
-    LaneSlot* lane = nullptr;
-};
-
-/// A link that a proxy dialled, from the accepted socket to its end: until the proxy asks to attach a lane it belongs
-/// to nobody, afterwards to that lane. Owned by Core, buried at its end.
+/// A link that a proxy dialled, from the accepted socket to its end. When the proxy asks to attach a lane, the link is
+/// given to that lane. Owned by Links.
 class IncomingLink final : public net::LinkOwner, public net::TurnHook {
   public:
-    IncomingLink(Core& core, net::ByteStream stream, bool key_required);
+    /// What a handshake is done with.
+    struct Handshake {
+        const protocol::Hello& own_hello;
+        const net::LinkKey& key;
+        net::LinkTimes times;
+    };
+
+    IncomingLink(net::Loop& loop, net::ByteStream stream, const Handshake& handshake, Links& links,
+                 Admission& admission, const Log& log);
 
     void start() { link_->start(); }
+    /// The lane has something to write.
     void touch() { link_->touch(); }
     void touch_data(std::size_t bytes) { link_->touch_data(bytes); }
     /// Whether its handshake is done and it carries a lane.
@@ -38,7 +41,9 @@ class IncomingLink final : public net::LinkOwner, public net::TurnHook {
 
     net::AppHandshake::Answer decide(const protocol::Hello& proxy, const protocol::Attach& attach);
 
-    Core& core_;
+    Links& links_;
+    Admission& admission_;
+    const Log& log_;
     Decision decision_;
     bool was_refused_ = false;
     std::unique_ptr<net::Link> link_;

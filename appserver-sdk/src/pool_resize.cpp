@@ -3,80 +3,82 @@
 #include <iterator>
 #include <utility>
 
-#include "appserver-sdk/src/core.hpp"
+#include "appserver-sdk/src/core/core.hpp"
 #include "appserver-sdk/src/incoming_link.hpp"
 #include "appserver-sdk/src/pool.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline {
 
-LaneSlot* Pool::slot_for(const protocol::Attach& attach) {
-    const bool is_known = attach.lane < lanes_.size() && !lanes_[attach.lane]->has_fallen;
+PoolLane* Pool::lane_for(const protocol::Attach& attach) {
+    const bool is_known = attach.lane < lanes_.size() && !lanes_[attach.lane]->is_removed;
     if (is_known && (resizes_ || attach.lanes == lanes_.size())) return lanes_[attach.lane].get();
     if (is_known || !resizes_ || !is_up_ || attach.lane >= attach.lanes || barrier_.is_waiting()) return nullptr;
-    while (lanes_.back()->has_fallen) lanes_.pop_back();
+    while (lanes_.back()->is_removed) lanes_.pop_back();
     while (lanes_.size() < attach.lanes) add_lane();
-    return attach.lane < lanes_.size() && !lanes_[attach.lane]->has_fallen ? lanes_[attach.lane].get() : nullptr;
+    return attach.lane < lanes_.size() && !lanes_[attach.lane]->is_removed ? lanes_[attach.lane].get() : nullptr;
 }
 
-protocol::Result<void> Pool::on_mark(LaneSlot& slot, const protocol::Mark& mark) {
+protocol::Result<void> Pool::on_mark(PoolLane& lane, const protocol::Mark& mark) {
     if (!resizes_) return protocol::errc::unexpected_frame;
     auto existing = static_cast<std::uint32_t>(lanes_.size());
-    while (lanes_[existing - 1]->has_fallen) --existing;
-    TRUNKLINE_TRY(const bool is_last, barrier_.on_mark(slot.index, mark, existing));
+    while (lanes_[existing - 1]->is_removed) --existing;
+    TRUNKLINE_TRY(const bool is_last, barrier_.on_mark(lane.index, mark, existing));
     if (!is_last) return protocol::success();
     for (const auto& added : lanes_) {
-        if (!counts(*added) || lease_.has(added->index)) continue;
-        const bool has_link = added->lane.is_attached();
-        has_link ? lease_.on_attached(added->index) : lease_.on_lost(added->index, false, core_.loop().now());
+        if (!counts(*added) || life_.has(added->index)) continue;
+        const bool has_link = added->stream.is_attached();
+        has_link ? life_.on_attached(added->index) : life_.on_lost(added->index, false, core_.loop().now());
     }
-    renew_lease();
+    renew_life();
     std::uint64_t highest = 0;
-    for (const auto& lane : lanes_) highest = std::max(highest, lane->highest_opened);
-    for (const auto& lane : lanes_) lane->highest_opened = highest;
+    for (const auto& each : lanes_) highest = std::max(highest, each->highest_opened);
+    for (const auto& each : lanes_) each->highest_opened = highest;
     switch_lanes(mark);
     return protocol::success();
 }
 
-/// Writes our own Marks, between the last that was sent by the old number and the first by the new one.
+/// Writes our own Marks, between the last frame whose home lane the old number decided and the first by the new one.
 void Pool::switch_lanes(const protocol::Mark& mark) {
     const auto concerned = std::max(budget_->lanes(), mark.lanes);
     protocol::Buffer frame;
     protocol::append(frame, mark);
-    std::vector<std::shared_ptr<ConnectionState>> owed_pauses;
-    core_.set_lanes(*budget_, mark.lanes, [&] {
+    OwedPauses owed_pauses;
+    core_.calls.set_lanes(*budget_, mark.lanes, [&] {
         for (std::uint32_t i = 0; i < concerned; ++i) {
-            LaneSlot& slot = *lanes_[i];
-            std::move(slot.owed_pauses.begin(), slot.owed_pauses.end(), std::back_inserter(owed_pauses));
-            slot.owed_pauses.clear();
-            append_control(slot, frame);
-            slot.mark_end = slot.owed.empty() ? slot.lane.appended() : LaneSlot::kMarkOwed;
+            PoolLane& lane = *lanes_[i];
+            owed_pauses.splice(owed_pauses.end(), lane.owed_pauses);
+            append_control(lane, frame);
+            lane.mark_end = lane.owed.empty() ? lane.stream.appended() : PoolLane::kMarkOwed;
         }
     });
-    for (const auto& state : owed_pauses) {  // behind the Marks, on the lane that is its home now
-        state->owes_pause = false;
-        core_.append_pause_later(state);
+    while (!owed_pauses.empty()) {  // behind the Marks, on the lane that is the home lane now
+        const auto connection = *connections_.find(owed_pauses.front().chan);
+        owed_pauses.pop_front();
+        core_.tasks.defer([connection] {
+            if (PoolLane* lane = home_lane(*connection)) lane->pool.append_pause(*lane, *connection);
+        });
     }
-    core_.on_resized(*this);
+    core_.pool_events.on_resized(*this);
 }
 
-bool Pool::waits_for_marks(const LaneSlot& slot) const noexcept {
-    const auto is_marked = [](const LaneSlot& lane) { return lane.lane.peer_handled() >= lane.mark_end; };
-    return is_marked(slot) &&
-           !std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& lane) { return is_marked(*lane); });
+bool Pool::waits_for_marks(const PoolLane& lane) const noexcept {
+    const auto is_marked = [](const PoolLane& each) { return each.stream.peer_handled() >= each.mark_end; };
+    return is_marked(lane) &&
+           !std::all_of(lanes_.begin(), lanes_.end(), [&](const auto& each) { return is_marked(*each); });
 }
 
-/// Closes the link of a lane that is home to nobody any more, if all has been handled on both sides. The proxy knows
-/// that it will not be needed again when it is refused once more.
-void Pool::fall_away(LaneSlot& slot) {
-    if (slot.index < std::max(budget_->lanes(), barrier_.lanes()) || barrier_.is_waiting() || slot.link == nullptr)
+/// Closes the link of a lane that is the home lane of no connection any more, if all its frames have been handled on
+/// both sides. When the proxy attaches the lane again, it is refused, and knows from that that the lane is removed.
+void Pool::remove_if_done(PoolLane& lane) {
+    if (lane.index < std::max(budget_->lanes(), barrier_.lanes()) || barrier_.is_waiting() || lane.link == nullptr)
         return;
-    const bool is_done = slot.lane.held_bytes() == 0 && slot.owed.empty() && !slot.lane.has_waiting();
-    if (!counts(slot) || !is_done || slot.budget.open_requests.load(std::memory_order_relaxed) != 0) return;
-    slot.has_fallen = true;
-    lease_.on_fallen(slot.index);
-    slot.lane.probe();  // a last Ack
-    std::exchange(slot.link, nullptr)->close();
+    const bool is_done = lane.stream.held_bytes() == 0 && lane.owed.empty() && !lane.stream.has_waiting();
+    if (!counts(lane) || !is_done || lane.budget.open_requests.load(std::memory_order_relaxed) != 0) return;
+    lane.is_removed = true;
+    life_.on_removed(lane.index);
+    lane.stream.probe();  // a last Ack
+    std::exchange(lane.link, nullptr)->close();
 }
 
 }  // namespace trunkline

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "appserver-sdk/src/checks.hpp"
-#include "appserver-sdk/src/core.hpp"
+#include "appserver-sdk/src/core/core.hpp"
 #include "trunkline/protocol/service/encode.hpp"
 
 namespace trunkline {
@@ -38,17 +38,17 @@ Result<Addressees> holders_of(std::string_view id) {
 /// Encodes `with_request(request)` and sends it to every lane of all proxies.
 template <class Make>
 std::error_code request(Core& core, Addressees to, Completion completion, Make make) {
-    protocol::Buffer& frame = core.begin_frame();
+    protocol::Buffer& frame = core.calls.begin_frame();
     const auto number = core.outgoing.next_request();
     protocol::append(frame, make(number));
-    return core.send(std::move(to), frame, number, std::move(completion));
+    return core.sends.send(std::move(to), frame, number, std::move(completion));
 }
 
 template <class Message>
 std::error_code post(Core& core, Addressees to, const Message& message) {
-    protocol::Buffer& frame = core.begin_frame();
+    protocol::Buffer& frame = core.calls.begin_frame();
     protocol::append(frame, message);
-    return core.send(std::move(to), frame);
+    return core.sends.send(std::move(to), frame);
 }
 
 }  // namespace

@@ -79,6 +79,66 @@ TEST_CASE("room: a full ring is would_block, and nothing of what was taken is lo
     }
 }
 
+TEST_CASE("room: connections that wait for a full lane go on in their order", "[appserver-sdk][room]") {
+    Fixture f;
+    std::vector<Connection> waiting;
+    for (std::uint32_t chan = 2; chan <= 6; ++chan) {
+        f.proxy.open(chan);
+        REQUIRE(f.app.saw("connect " + f.proxy.id_of(chan)));
+        waiting.push_back(f.app.last());
+    }
+    f.proxy.stall(0);
+    const int taken = f.fill();
+    for (const auto& connection : waiting) {
+        // Each takes all the room that there is, so that the next has to wait for more.
+        connection.when_writable([&, connection](std::error_code error) {
+            if (error) return f.app.note(error.message());
+            CHECK(!connection.send_binary(std::string(kRing, 'x')));
+        });
+    }
+    REQUIRE_FALSE(waiting[2].close(4000));
+    CHECK(f.app.saw(make_error_code(errc::closed).message()));
+    CHECK(f.app.saw("disconnect app 4000"));
+    f.proxy.go_on(0);
+    for (int i = 0; i < taken; ++i) f.proxy.expect<proto::Data>();
+    CHECK(f.proxy.expect<proto::Close>().as<proto::Close>().chan == proto::Chan{4});
+    for (const std::uint64_t chan : {2, 3, 5, 6}) {
+        CHECK(f.proxy.expect<proto::Data>().as<proto::Data>().chan == proto::Chan{chan});
+    }
+    CHECK(f.app.lines().empty());
+}
+
+TEST_CASE("room: pauses that wait for room are sent in their order, but not of a connection that ended",
+          "[appserver-sdk][room]") {
+    Fixture f;
+    std::vector<Connection> connections;
+    for (std::uint32_t chan = 2; chan <= 6; ++chan) {
+        f.proxy.open(chan);
+        REQUIRE(f.app.saw("connect " + f.proxy.id_of(chan)));
+        connections.push_back(f.app.last());
+    }
+    f.proxy.stall(0);
+    f.fill();
+    f.app.on_loop([&] {
+        while (!f.app.last().send(std::string(1000, 'y'))) {
+        }
+        while (!f.app.last().send({})) {  // until nothing at all fits
+        }
+        for (const auto& connection : connections) connection.pause();
+        connections[1].close(4000);
+    });
+    f.proxy.go_on(0);
+    std::vector<std::uint64_t> paused;
+    while (paused.size() < 4) {
+        const auto frame = f.proxy.next();
+        if (frame.type() == proto::Pause::kType) {
+            CHECK(frame.as<proto::Pause>().on);
+            paused.push_back(static_cast<std::uint64_t>(frame.as<proto::Pause>().chan));
+        }
+    }
+    CHECK(paused == std::vector<std::uint64_t>{2, 4, 5, 6});
+}
+
 TEST_CASE("room: the loop has a reserve, beyond which it is would_block too", "[appserver-sdk][room]") {
     Fixture f;
     f.proxy.stall(0);

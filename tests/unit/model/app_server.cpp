@@ -35,7 +35,7 @@ AppServer::Pool::Pool(AppServer& app, const ProxyAttach& from)
     : id(from.attach.pool),
       proxy_id(from.id),
       proxy_epoch(from.epoch),
-      lease(from.attach.lanes,
+      life(from.attach.lanes,
             std::chrono::duration_cast<std::chrono::milliseconds>(seconds(app.world.rules.app_window)), kGoneAfter) {
     protocol::LaneSettings settings;
     settings.window_bytes = app.world.setting.window_bytes;
@@ -168,7 +168,7 @@ void AppServer::on_attached(Slot& slot) {
     Pool& pool = slot.pool;
     slot.heard = world.now;
     slot.lost_at.reset();
-    pool.lease.on_attached(slot.index);
+    pool.life.on_attached(slot.index);
     slot.flush();
     if (pool.is_up) {
         renew(pool);
@@ -188,7 +188,7 @@ void AppServer::on_lost(Slot& slot, bool by_peer) {
     slot.lost_at = world.now;
     if (pool.has_ended) return;
     if (!pool.is_up) return end(pool, ByeCode::link_lost, "lost before it was up");
-    pool.lease.on_lost(slot.index, by_peer, world.now);
+    pool.life.on_lost(slot.index, by_peer, world.now);
 }
 
 void AppServer::lose_links(const Proxy& proxy) {
@@ -214,13 +214,13 @@ void AppServer::renew(Pool& pool) {
             case Rules::Lease::any_lane: newest = std::max(newest, slot->lane.answered()); break;
         }
     }
-    pool.lease.renew(world.rules.lease == Rules::Lease::any_lane ? newest : from);
+    pool.life.renew(world.rules.lease == Rules::Lease::any_lane ? newest : from);
 }
 
 bool AppServer::holds_lease(Pool& pool) {
     if (pool.has_ended) return false;
     if (world.rules.lease == Rules::Lease::lost && pool.is_up) renew(pool);
-    if (!pool.lease.is_over(world.now)) return true;
+    if (!pool.life.is_over(world.now)) return true;
     end(pool, ByeCode::link_lost, "the lease is over");
     return false;
 }
@@ -399,7 +399,7 @@ void AppServer::tick() {
             if (pool.has_ended) break;
         }
         if (!holds_lease(pool)) continue;
-        if (pool.lease.is_abandoned(world.now)) {
+        if (pool.life.is_abandoned(world.now)) {
             end(pool, ByeCode::link_lost, "the proxy closed all links");
         } else if (is_leaving_ && is_drained(pool)) {
             end(pool, ByeCode::stopping, "drained");

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "appserver-sdk/src/pool_lease.hpp"
+#include "appserver-sdk/src/pool_life.hpp"
 #include "tests/unit/model/link.hpp"
 
 namespace trunkline::model {
 
-/// A process on the SDK: Core and Pool around the real Lane and PoolLease, with connections that answer each message.
+/// A process on the SDK: Core and Pool around the real Lane and PoolLife, with connections that answer each message.
 class AppServer final : public Process {
   public:
     AppServer(World& world, std::string name);
@@ -58,7 +58,7 @@ class AppServer final : public Process {
         protocol::PoolId id;
         std::string proxy_id;
         std::uint64_t proxy_epoch;
-        PoolLease lease;
+        PoolLife life;
         std::vector<std::unique_ptr<Slot>> lanes;
         std::map<std::uint64_t, Attachment> connections;  ///< by chan
         bool is_up = false;

@@ -1,5 +1,5 @@
-// Random schedules of whole processes around the state machines that decide who owns a connection: Lane, PoolLife and
-// PoolLease. Many schedules with all the rules kept, and with each rule broken until some schedule notices.
+// Random schedules of whole processes around the state machines that decide who owns a connection: Lane and the
+// PoolLife of each side. Many schedules with all the rules kept, and with each rule broken until some schedule notices.
 //
 // TRUNKLINE_MODEL_SCHEDULES sets how many schedules run (default 300), TRUNKLINE_MODEL_SEED the first seed (default:
 // drawn and printed), TRUNKLINE_MODEL_TRACE=1 prints what happens. Tens of thousands take a minute in a release build:

@@ -163,7 +163,7 @@ class ResizeModel {
         for (std::size_t i = 0; i < places.size(); ++i) {
             if (places[i]->link != slots[i]->link || !is_idle(*places[i]) || !is_idle(*slots[i])) return false;
         }
-        for (std::size_t i = places.size(); i < slots.size(); ++i) require(slots[i]->has_fallen, "a lane is left over");
+        for (std::size_t i = places.size(); i < slots.size(); ++i) require(slots[i]->is_removed, "a lane is left over");
         for (const auto& client : world_.clients) {
             if (client.is_untold) return false;
         }

@@ -15,7 +15,7 @@ class AppPool {
         explicit Slot(const LaneSettings& settings) : LinkedLane(Lane::Side::app, settings) {}
 
         std::optional<std::uint32_t> attempt{};
-        bool has_fallen = false;
+        bool is_removed = false;
         bool is_busy = false;              // a handler said so; it will look again by itself
         std::uint64_t highest_opened = 0;  // chan + 1
         std::size_t open_requests = 0;
@@ -174,11 +174,11 @@ class AppPool {
     }
 
     Slot* slot_for(const Link::Ask& ask) {
-        if (ask.lane < slots_.size() && !slots_[ask.lane]->has_fallen) return slots_[ask.lane].get();
+        if (ask.lane < slots_.size() && !slots_[ask.lane]->is_removed) return slots_[ask.lane].get();
         if (ask.lane >= ask.lanes || barrier_.is_waiting()) return nullptr;
-        while (slots_.back()->has_fallen) slots_.pop_back();
+        while (slots_.back()->is_removed) slots_.pop_back();
         while (slots_.size() < ask.lanes) slots_.push_back(std::make_unique<Slot>(world_.settings));
-        return slots_[ask.lane]->has_fallen ? nullptr : slots_[ask.lane].get();
+        return slots_[ask.lane]->is_removed ? nullptr : slots_[ask.lane].get();
     }
 
     // --- Out ---
@@ -231,7 +231,7 @@ class AppPool {
         if (!taken) throw Violation{"the app server ends the pool: " + taken.error().message()};
         chunk.assign(chunk.size(), '\xdd');  // nothing may still look at it
         on_progress(slot);
-        fall_away(slot);
+        remove_if_done(slot);
     }
 
     void on_progress(Slot& slot) {
@@ -244,7 +244,7 @@ class AppPool {
         if (!slot.lane.is_attached() || !slot.lane.has_waiting() || !has_room(slot)) return;
         Handler handler{*this, slot, index_of(slot)};
         require(slot.lane.resume(world_.now, handler).has_value(), "resume failed");
-        fall_away(slot);
+        remove_if_done(slot);
     }
 
     void take(Slot& slot, std::size_t index, const Frame& frame) {
@@ -294,7 +294,7 @@ class AppPool {
         goes_on_ = !world_.is(ResizeMutant::waiting_is_forgotten);
     }
 
-    void fall_away(Slot& slot) {
+    void remove_if_done(Slot& slot) {
         const auto used_lanes = std::max(lanes_out_, barrier_.lanes());
         if (index_of(slot) < used_lanes || slot.link == nullptr) return;
         if (barrier_.is_waiting() && !world_.is(ResizeMutant::fall_while_marks_miss)) return;
@@ -302,7 +302,7 @@ class AppPool {
         if (slot.lane.held_bytes() != 0 && !world_.is(ResizeMutant::fall_unacknowledged)) return;
         if (!slot.owed.empty() || slot.lane.has_waiting()) return;
         if (slot.open_requests != 0 && !world_.is(ResizeMutant::fall_with_open_request)) return;
-        slot.has_fallen = true;
+        slot.is_removed = true;
         slot.lane.probe();
         slot.write(world_);
         slot.hang_up();

@@ -257,7 +257,7 @@ class ProxyPool {
         require(slot.lane.handled() == place.lane.appended(), "a lane was dropped that has something for the app");
         require(place.lane.handled() == slot.lane.appended() && slot.owed.empty() && slot.reserved == 0,
                 "a lane was dropped that has something for the proxy");
-        require(slot.has_fallen, "a lane was dropped that the app server keeps");
+        require(slot.is_removed, "a lane was dropped that the app server keeps");
         place.has_fallen = true;
         while (places_.size() > target_ && places_.back()->has_fallen) places_.pop_back();
         if (is_resized()) on_resize();

@@ -6,27 +6,30 @@
 
 namespace trunkline {
 
-/// How long an app server may go on calling back for the connections of a pool: the rules of SPEC.md "Windows", without
-/// sockets and with time passed in. When it is over the proxy may open them elsewhere, so the pool ends before another
-/// callback is called.
-class PoolLease {
+/// How long an app server may call back for the connections of a pool: the rules of SPEC.md "Windows", without sockets
+/// and with time passed in. After that time the proxy may open them at another app server, so the pool ends before one
+/// more callback is called. The proxy has a PoolLife too, with its own rules.
+class PoolLife {
   public:
     using TimePoint = std::chrono::steady_clock::time_point;
     using milliseconds = std::chrono::milliseconds;
 
-    PoolLease(std::size_t lanes, milliseconds app_window, milliseconds gone_after)
+    PoolLife(std::size_t lanes, milliseconds app_window, milliseconds gone_after)
         : app_window_(app_window), gone_after_(gone_after), lanes_(lanes, LaneState{true}) {}
 
-    /// `answered`: when the newest stamp was sent that the proxy has answered, on the lane where that is longest ago.
+    /// The proxy has answered. `answered`: of each lane take the newest stamp that was answered, and the time at which
+    /// it was sent; this is the earliest of those times.
     void renew(TimePoint answered) noexcept { ends_ = answered + app_window_; }
     /// Whether no callback may be called any more.
     bool is_over(TimePoint now) const noexcept { return now > ends_; }
 
-    /// A lane has a link, or none. Of a new one it is said when it begins to count.
+    /// A lane has a link. For a new lane, this or `on_lost` is called when the lane begins to count.
     void on_attached(std::size_t lane) { at(lane) = {true}; }
+    /// A lane has lost its link; `by_peer`: the proxy closed it.
     void on_lost(std::size_t lane, bool by_peer, TimePoint now) { at(lane) = {true, now, by_peer}; }
     /// A lane is no part of the pool any more.
-    void on_fallen(std::size_t lane) { at(lane) = {}; }
+    void on_removed(std::size_t lane) { at(lane) = {}; }
+    /// Whether that lane counts.
     bool has(std::size_t lane) const noexcept { return lane < lanes_.size() && lanes_[lane].counts; }
     /// Whether the proxy closed all links so long ago that it is gone.
     bool is_abandoned(TimePoint now) const noexcept {
@@ -36,6 +39,7 @@ class PoolLease {
         }
         return true;
     }
+    /// Whether a lane has no link.
     bool has_lost() const noexcept {
         for (const auto& lane : lanes_) {
             if (lane.lost) return true;
@@ -46,7 +50,7 @@ class PoolLease {
   private:
     struct LaneState {
         bool counts = false;
-        std::optional<TimePoint> lost{};
+        std::optional<TimePoint> lost{};  // when
         bool by_peer = false;
     };
 
