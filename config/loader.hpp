@@ -32,7 +32,8 @@ enum class FileAccess { allowed, none };
 LoadResult load_text(const std::string& text, const std::filesystem::path& file, const Overrides& overrides,
                      FileAccess access);
 
-/// Every key that a configuration may have, as `schema.md` writes it: `routes[].path`, `upstreams.<name>.balance`.
+/// Every key that a configuration may have, as `schema.md` writes it: `routes[].path`, `upstreams.<name>.balance` (for
+/// tests, which compare the two).
 std::set<std::string> known_keys();
 
 }  // namespace trunkline::config

@@ -48,7 +48,7 @@ class SharedBytes {
     }
     std::size_t size() const noexcept { return block_ == nullptr ? 0 : block_->size; }
     bool empty() const noexcept { return block_ == nullptr; }
-    /// How many references there are to these bytes; 0 for the empty value.
+    /// How many references there are to these bytes; 0 for the empty value (for tests).
     std::size_t use_count() const noexcept { return block_ == nullptr ? 0 : block_->references; }
 
   private:

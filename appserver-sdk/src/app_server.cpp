@@ -8,7 +8,7 @@ namespace trunkline {
 
 AppServer::AppServer(Options options) : core_(std::make_shared<Core>(std::move(options))) {}
 
-// Handles may outlive this; what they refer to only answers `closed` then.
+// Handles may live longer; their calls answer `closed` then.
 AppServer::~AppServer() { core_->shut_down(); }
 
 void AppServer::set_on_connect(std::function<void(const Connection&, Answer)> handler) {

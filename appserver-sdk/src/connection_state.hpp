@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "appserver-sdk/src/budget.hpp"
@@ -79,6 +80,23 @@ struct ConnectionState {
     std::vector<WritableCallback> writable_waiters;
     std::any data;
 };
+
+/// What phase a connection must be in to be sent to.
+inline std::error_code sendable(const ConnectionState& state) noexcept {
+    switch (state.phase.load(std::memory_order_acquire)) {
+        case Phase::asking: return errc::not_accepted;
+        case Phase::open: return {};
+        case Phase::ended: break;
+    }
+    return errc::closed;
+}
+
+/// Moves a connection from asking to open: already_answered, or closed.
+inline std::error_code open_phase(ConnectionState& state) noexcept {
+    auto expected = Phase::asking;
+    if (state.phase.compare_exchange_strong(expected, Phase::open, std::memory_order_acq_rel)) return {};
+    return expected == Phase::open ? errc::already_answered : errc::closed;
+}
 
 using WaitingForRoom =
     boost::intrusive::list<ConnectionState,

@@ -8,8 +8,8 @@
 
 namespace trunkline {
 
-/// What keeps an app server from having drained, in words for its log: how many of these connections wait for what,
-/// with the ids of a few of them; and what the proxies of these pools have not done. On the loop.
+/// Why a drain is not done yet, for the log: what these connections wait for, how many for each reason and the ids of a
+/// few of them, and what the proxies of these pools have not done. On the loop.
 std::string what_holds_up(const std::vector<std::shared_ptr<ConnectionState>>& connections,
                           const std::vector<Pool*>& pools);
 

@@ -7,8 +7,8 @@
 namespace trunkline {
 namespace {
 
-constexpr std::chrono::milliseconds kRetry{100};  // after accept failed for want of descriptors or memory
-constexpr int kMaxBatch = 64;                     // then others on the loop come first
+constexpr std::chrono::milliseconds kRetry{100};  // after accept failed: no descriptors, no memory
+constexpr int kMaxBatch = 64;                     // then the loop does other work first
 
 }  // namespace
 

@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "net/byte_stream.hpp"
 #include "net/listen_socket.hpp"
@@ -13,7 +12,7 @@
 
 namespace trunkline {
 
-/// Accepts the sockets of links at one address. Owned by Core, used on its loop.
+/// Accepts the sockets of links at one address. Owned by Links, used on the loop.
 class LinkListener {
   public:
     using OnAccepted = std::function<void(net::ByteStream stream)>;

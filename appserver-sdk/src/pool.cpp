@@ -75,7 +75,7 @@ bool Pool::is_flushed() const noexcept {
 // --- Drain ---
 
 void Pool::announce_drain() {
-    if (!migrates_) return;  // its clients stay until the time is over
+    if (!migrates_) return;  // its clients stay until the drain has taken too long
     protocol::Buffer frame;
     protocol::append(frame, protocol::Drain{0});
     for (std::uint32_t i = 0; i < budget_->lanes(); ++i) append_control(*lanes_[i], frame);
@@ -156,7 +156,7 @@ bool Pool::was_answered(net::Clock::time_point since) const {
                        [&](const auto& lane) { return lane->stream.answered() >= since; });
 }
 
-// --- What they bring ---
+// --- In ---
 
 void Pool::on_chunk(PoolLane& lane, std::string_view chunk) {
     if (has_ended_) return;
@@ -206,6 +206,8 @@ void Pool::go_on(PoolLane& lane) {
 void Pool::go_on() {
     for (const auto& lane : lanes_) go_on(*lane);
 }
+
+// --- Out ---
 
 void Pool::append(PoolLane& lane, std::string_view frame) {
     lane.stream.append(frame);

@@ -1,6 +1,5 @@
 // How a pool that is up gets more lanes, or fewer, as its proxy wants (SPEC.md "Resize").
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "appserver-sdk/src/core/core.hpp"

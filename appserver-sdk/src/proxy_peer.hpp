@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
@@ -15,8 +14,8 @@
 
 namespace trunkline {
 
-/// One life of one proxy process: a pool for each of its workers. It is up once all of them were up together, and lost
-/// when the last has ended. Owned by Core; used on the loop.
+/// One epoch of a proxy, which is one process: a pool for each of its workers. It is up once all of them were up
+/// together, and lost when the last pool has ended. Owned by Proxies; used on the loop.
 class ProxyPeer {
   public:
     explicit ProxyPeer(const protocol::Hello& hello)
@@ -39,8 +38,8 @@ class ProxyPeer {
     ProxyInfo info() const;
 
     bool was_up = false;     ///< on_proxy_up was called
-    bool has_begun = false;  ///< its frames are handled: what callbacks send reaches all its pools that will be up
-    std::set<protocol::Epoch> beside;  ///< other lives of this id that were said to be there together with this one
+    bool has_begun = false;  ///< its frames are handled; before that they wait, so that a fan-out reaches all workers
+    std::set<protocol::Epoch> beside;  ///< other epochs of this id that were logged as alive too
 
   private:
     const std::shared_ptr<const std::string> id_;

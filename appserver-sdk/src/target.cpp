@@ -1,6 +1,5 @@
 #include <trunkline/target.hpp>
 
-#include <charconv>
 #include <utility>
 
 #include "appserver-sdk/src/checks.hpp"
@@ -26,7 +25,7 @@ std::error_code check_close(std::uint16_t code, std::string_view reason) {
     return check_reason(reason);
 }
 
-/// The proxies that may hold a connection of that id; none of them for what is no id.
+/// The proxies that may hold a connection of that id; unknown_connection if it is no id.
 Result<Addressees> holders_of(std::string_view id) {
     const auto parsed = protocol::ConnectionId::parse(id);
     if (!parsed) return errc::unknown_connection;
@@ -35,7 +34,7 @@ Result<Addressees> holders_of(std::string_view id) {
     return to;
 }
 
-/// Encodes `with_request(request)` and sends it to every lane of all proxies.
+/// Encodes `make(number of the request)` and sends it to every lane of all proxies.
 template <class Make>
 std::error_code request(Core& core, Addressees to, Completion completion, Make make) {
     protocol::Buffer& frame = core.calls.begin_frame();

@@ -1,7 +1,6 @@
 #include "config/src/read_settings.hpp"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <system_error>
 #include <utility>

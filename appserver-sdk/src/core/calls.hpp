@@ -5,7 +5,7 @@
 #include <string_view>
 #include <thread>
 
-#include "appserver-sdk/src/outgoing.hpp"
+#include "appserver-sdk/src/core/outgoing.hpp"
 #include "trunkline/protocol/bytes.hpp"
 
 namespace trunkline {

@@ -12,6 +12,7 @@
 #include "appserver-sdk/src/core/life.hpp"
 #include "appserver-sdk/src/core/links.hpp"
 #include "appserver-sdk/src/core/log.hpp"
+#include "appserver-sdk/src/core/outgoing.hpp"
 #include "appserver-sdk/src/core/pool_events.hpp"
 #include "appserver-sdk/src/core/proxies.hpp"
 #include "appserver-sdk/src/core/room.hpp"
@@ -20,7 +21,6 @@
 #include "appserver-sdk/src/core/tasks.hpp"
 #include "appserver-sdk/src/core/watch.hpp"
 #include "appserver-sdk/src/core/writability.hpp"
-#include "appserver-sdk/src/outgoing.hpp"
 #include "net/loop.hpp"
 
 namespace trunkline {

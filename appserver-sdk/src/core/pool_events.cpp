@@ -1,7 +1,6 @@
 #include "appserver-sdk/src/core/pool_events.hpp"
 
 #include <string>
-#include <utility>
 
 namespace trunkline {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "appserver-sdk/src/outgoing.hpp"
+#include "appserver-sdk/src/core/outgoing.hpp"
 #include "appserver-sdk/src/proxy_peer.hpp"
 #include "net/loop.hpp"
 

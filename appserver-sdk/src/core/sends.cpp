@@ -51,7 +51,7 @@ std::error_code Sends::send(Addressees to, std::string_view frame, std::int32_t 
         return errc::not_accepted;
     }
     const auto error = reserve(
-        to, outgoing_.pools(), frame.size(), request != 0, limits_,
+        to, outgoing_.pools(), frame.size(), request, limits_,
         [&](const PoolBudget& pool, std::size_t lane) { return has_reserve(pool.lane[lane], limits_, frame.size()); });
     if (error) return error;
     std::vector<AskedLane> asked;

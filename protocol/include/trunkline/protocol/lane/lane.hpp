@@ -92,7 +92,7 @@ class Lane {
     void detach() noexcept;
     bool is_attached() const noexcept { return attached_; }
 
-    /// Whether `gather` would give anything at this time.
+    /// Whether `gather` would give anything at this time (for tests and models).
     bool has_output(TimePoint now) const noexcept;
     /// Views of the next bytes to write, in order; returns how many entries it wrote (0: nothing may be written now).
     /// Valid until the next call of a non-const function.

@@ -85,7 +85,7 @@ class FrameReader {
     /// Whether a close frame or a failure was seen.
     [[nodiscard]] bool has_ended() const noexcept { return ended_; }
 
-    /// Heap bytes held for what is partial: at most twice what has arrived of it, plus a header.
+    /// Heap bytes held for what is partial: at most twice what has arrived of it, plus a header (for tests).
     [[nodiscard]] std::size_t spilled_bytes() const noexcept { return block_ ? sizeof(Block) + block_->capacity : 0; }
 
   private:

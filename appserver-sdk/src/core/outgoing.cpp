@@ -1,4 +1,4 @@
-#include "appserver-sdk/src/outgoing.hpp"
+#include "appserver-sdk/src/core/outgoing.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -9,7 +9,7 @@ std::error_code Outgoing::submit(Call call, std::string_view frame) {
     const std::lock_guard lock(mutex_);
     if (stopped_) return errc::closed;
     const auto error =
-        reserve(call.to, pools_, frame.size(), call.request != 0, limits_,
+        reserve(call.to, pools_, frame.size(), call.request, limits_,
                 [this](const PoolBudget& pool, std::size_t lane) { return has_room(pool.lane[lane], limits_); });
     if (error) return error;
     push(std::move(call), frame);
