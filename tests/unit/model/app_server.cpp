@@ -36,7 +36,7 @@ AppServer::Pool::Pool(AppServer& app, const ProxyAttach& from)
       proxy_id(from.id),
       proxy_epoch(from.epoch),
       life(from.attach.lanes,
-            std::chrono::duration_cast<std::chrono::milliseconds>(seconds(app.world.rules.app_window)), kGoneAfter) {
+           std::chrono::duration_cast<std::chrono::milliseconds>(seconds(app.world.rules.app_window)), kGoneAfter) {
     protocol::LaneSettings settings;
     settings.window_bytes = app.world.setting.window_bytes;
     for (unsigned i = 0; i < from.attach.lanes; ++i) lanes.push_back(std::make_unique<Slot>(app, *this, i, settings));

@@ -1,5 +1,5 @@
-// The proxy's side of the resize model: proxy/upstreams/native/lane_pool_resize.cpp and what it stands on, without sockets and
-// sessions.
+// The proxy's side of the resize model: proxy/upstreams/native/lane_pool_resize.cpp and what it stands on, without
+// sockets and sessions.
 #pragma once
 
 #include <algorithm>
