@@ -12,10 +12,9 @@ namespace trunkline::net {
 
 namespace asio = boost::asio;
 
-/// Everything of a loop runs on its own io_context, so the executor is that concrete type: no type erasure, and a
-/// socket of 48 bytes instead of 80.
+/// Everything of a loop runs on its own io_context, so the executor is that concrete type: no type erasure, and
+/// smaller objects.
 using Executor = asio::io_context::executor_type;
-using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
 using Timer =
     asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;

@@ -13,9 +13,12 @@
 namespace trunkline::net {
 namespace {
 
-IoResult failure(int error) noexcept {
-    if (error == EAGAIN || error == EWOULDBLOCK) return {IoResult::Status::would_block, 0, {}};
-    return {IoResult::Status::failed, 0, {error, boost::system::system_category()}};
+using Status = IoResult::Status;
+using Wait = IoResult::Wait;
+
+IoResult failure(int error, Wait own) noexcept {
+    if (error == EAGAIN || error == EWOULDBLOCK) return {.status = Status::would_block, .waits_for = own, .error = {}};
+    return {.status = Status::failed, .error = {error, boost::system::system_category()}};
 }
 
 }  // namespace
@@ -23,9 +26,12 @@ IoResult failure(int error) noexcept {
 IoResult ByteStream::read_some(std::span<char> into) noexcept {
     for (;;) {
         const ssize_t n = sys_io::receive(fd_, into.data(), into.size());
-        if (n > 0) return {IoResult::Status::ok, static_cast<std::size_t>(n), {}};
-        if (n == 0) return {IoResult::Status::end, 0, {}};
-        if (errno != EINTR) return failure(errno);
+        if (n > 0) {
+            const auto bytes = static_cast<std::size_t>(n);
+            return {.drained = bytes < into.size(), .bytes = bytes, .error = {}};
+        }
+        if (n == 0) return {.status = Status::end, .error = {}};
+        if (errno != EINTR) return failure(errno, Wait::readable);
     }
 }
 
@@ -37,14 +43,19 @@ IoResult ByteStream::write_some(std::span<const std::string_view> pieces) noexce
     }
     for (;;) {
         const ssize_t n = sys_io::send(fd_, vectors, count);
-        if (n >= 0) return {IoResult::Status::ok, static_cast<std::size_t>(n), {}};
-        if (errno != EINTR) return failure(errno);
+        if (n >= 0) return {.bytes = static_cast<std::size_t>(n), .error = {}};
+        if (errno != EINTR) return failure(errno, Wait::writable);
     }
 }
 
 void ByteStream::defer_ack() noexcept {
     constexpr int kOff = 0;
     ::setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &kOff, sizeof kOff);
+}
+
+boost::system::error_code ByteStream::shutdown_send() noexcept {
+    if (::shutdown(fd_, SHUT_WR) == 0) return {};
+    return {errno, boost::system::system_category()};
 }
 
 void ByteStream::close() noexcept {

@@ -12,18 +12,26 @@ namespace trunkline::net {
 struct IoResult {
     enum class Status : unsigned char {
         ok,           ///< `bytes` moved; at least one
-        would_block,  ///< nothing now; the poller tells when
+        would_block,  ///< nothing now; the poller tells of `waits_for`
         end,          ///< read only: the peer sends no more
         failed,       ///< `error` says why; the stream is of no more use
     };
+    enum class Wait : unsigned char { readable, writable };
+
     Status status = Status::ok;
+    /// Would block: the event after which it is worth trying again. Not always one's own: TLS may have to write before
+    /// it can read on, and to read before it can write on.
+    Wait waits_for = Wait::readable;
+    /// A read that is ok: nothing more is there now, and an event tells of more. If false there may be more of which no
+    /// event tells, in the socket or in the stream's own layer: read on, now or in another turn.
+    bool drained = false;
     std::size_t bytes = 0;
     boost::system::error_code error;
 };
 
 /// A connected, non-blocking stream socket that it owns: every established stream of ours, client or link, is one. It
-/// holds no buffer and no pending operation; TLS, where it comes, is a session on the same descriptor behind these two
-/// functions.
+/// holds no buffer and no pending operation. Its users look at an `IoResult` and never at how many bytes they asked
+/// for, so that a layer such as TLS can stand between these functions and the socket.
 class ByteStream {
   public:
     ByteStream() = default;
@@ -39,7 +47,7 @@ class ByteStream {
     }
     ~ByteStream() { close(); }
 
-    /// At most `into.size()` bytes. Fewer than that means that the socket was drained: the next edge tells of more.
+    /// At most `into.size()` bytes.
     IoResult read_some(std::span<char> into) noexcept;
     /// Writes from `pieces` in order; at most kMaxPieces of them. May write a part.
     IoResult write_some(std::span<const std::string_view> pieces) noexcept;
@@ -50,6 +58,9 @@ class ByteStream {
     /// acknowledgement of its own for each small read, which costs more than the read (docs/benchmarks.md). Costs a
     /// system call; nothing on a socket that is not TCP.
     void defer_ack() noexcept;
+
+    /// The peer is told that nothing more is sent; reading goes on.
+    boost::system::error_code shutdown_send() noexcept;
 
     void close() noexcept;
 

@@ -61,6 +61,11 @@ void Poller::remove(Token token) noexcept {
     first_free_ = token.slot;
 }
 
+void Poller::release(Token token, int fd) noexcept {
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+    remove(token);
+}
+
 void Poller::call(Token token, std::uint32_t events) {
     if (token.slot >= entries_.size() || entries_[token.slot].generation != token.generation) return;
     entries_[token.slot].handler->on_ready(events);

@@ -45,6 +45,9 @@ class Poller {
     /// Forgets the registration. The caller closes the descriptor afterwards, which takes it out of the epoll set.
     void remove(Token token) noexcept;
 
+    /// Forgets the registration of a descriptor that stays open: nobody watches it from now on.
+    void release(Token token, int fd) noexcept;
+
     /// Calls the handler again with EPOLLIN in the next turn: it has not read to the end, and others come first.
     void again(Token token) { again_.push_back(token); }
 

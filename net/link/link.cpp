@@ -57,6 +57,7 @@ void Link::start() {
 }
 
 void Link::on_ready(std::uint32_t events) {
+    events = waits_.resolve(events);
     if ((events & EPOLLOUT) && !can_write_) {  // every edge tells it, also while nothing waits for it
         can_write_ = true;
         touch();
@@ -69,13 +70,13 @@ void Link::read(bool to_the_end) {
     const auto block = loop_.read_block();
     do {
         const auto in = stream_.read_some(block);
-        if (in.status == IoResult::Status::would_block) return;
+        if (in.status == IoResult::Status::would_block) return waits_.reader_blocked(in);
         if (in.status == IoResult::Status::end) return end(asio::error::eof);
         if (in.status == IoResult::Status::failed) return end(in.error);
         if (state_ == State::attached) heard_ = loop_.now();  // the handshake has one deadline for all of it
         if (auto taken = take({block.data(), in.bytes}); !taken) return end(taken.error());
         if (state_ == State::closed) return;
-        if (in.bytes == block.size() && !to_the_end) return loop_.poller().again(token_);
+        if (!in.drained && !to_the_end) return loop_.poller().again(token_);
     } while (to_the_end);
 }
 
@@ -148,7 +149,7 @@ bool Link::write_greeting() {
         const std::string_view pieces[] = {greeting_out_};
         const auto out = stream_.write_some(pieces);
         if (out.status != IoResult::Status::ok) {
-            if (out.status == IoResult::Status::would_block) can_write_ = false;
+            if (out.status == IoResult::Status::would_block) wait_for_room(out);
             return false;  // a failed socket is noticed by reading
         }
         greeting_out_.erase(0, out.bytes);
@@ -165,16 +166,19 @@ void Link::write() {
     const auto now = loop_.now();
     while (const std::size_t count = lane_->gather(pieces, now)) {
         const auto out = stream_.write_some({pieces.data(), count});
-        if (out.status == IoResult::Status::would_block) {
-            can_write_ = false;  // the edge comes when there is room again
-            return;
-        }
+        if (out.status == IoResult::Status::would_block) return wait_for_room(out);
         if (out.status != IoResult::Status::ok) {
             read(true);  // the peer may have said why
             return end(out.error);
         }
         lane_->written(out.bytes);
     }
+}
+
+/// The edge comes when there is room again.
+void Link::wait_for_room(const IoResult& out) {
+    can_write_ = false;
+    waits_.writer_blocked(out);
 }
 
 void Link::schedule() {

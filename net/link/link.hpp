@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "net/byte_stream.hpp"
+#include "net/crossed_waits.hpp"
 #include "net/link/link_handshake.hpp"
 #include "net/loop.hpp"
 #include "trunkline/protocol/lane/lane.hpp"
@@ -83,6 +84,7 @@ class Link final : public PollHandler, public TurnHook {
     protocol::Result<void> greet(protocol::Bytes chunk);
     void write();
     bool write_greeting();
+    void wait_for_room(const IoResult& out);
     void schedule();
     void end(const boost::system::error_code& why);
     void shut();
@@ -93,6 +95,7 @@ class Link final : public PollHandler, public TurnHook {
     const LinkTimes times_;
     State state_ = State::handshake;
     bool can_write_ = true;
+    CrossedWaits waits_;
     Poller::Token token_;
     std::unique_ptr<LinkHandshake> handshake_;
     protocol::Lane* lane_ = nullptr;

@@ -70,7 +70,7 @@ Session::~Session() = default;
 // --- Begin ---
 
 void Session::start(Upgraded client) {
-    transport_ = WebSocketTransport(net::ByteStream(client.fd.release()));
+    transport_ = WebSocketTransport(std::move(client.stream));
     ticket_ = std::move(client.ticket);
 
     heard_ = last_message_ = since_ = home_.loop.now();
@@ -127,6 +127,7 @@ void Session::on_accept(std::optional<Bytes> user, const std::vector<Bytes>& gro
 
 void Session::on_ready(std::uint32_t events) {
     if (state_ == State::closed) return;
+    events = waits_.resolve(events);
     if (events & EPOLLOUT) {
         can_write_ = true;
         if (outbox_) home_.loop.touch(*this);
@@ -155,10 +156,12 @@ void Session::read() {
         if (state_ == State::open) {
             size = std::min(size, std::max(UpstreamConnections::kMinReadBytes, attachment_.room()));
         }
-        if (home_.loop.poller().is_behind() && home_.loop.now() - heard_ > kAnswersLate) transport_.stream().defer_ack();
+        if (home_.loop.poller().is_behind() && home_.loop.now() - heard_ > kAnswersLate)
+            transport_.stream().defer_ack();
         const auto in = transport_.stream().read_some(block.first(size));
         if (in.status == IoResult::Status::would_block) {
             readable_ = false;
+            waits_.reader_blocked(in);
             return;
         }
         if (in.status != IoResult::Status::ok) {
@@ -193,8 +196,8 @@ void Session::read() {
                 wake_by(now + home_.settings.timeouts.message);
             }
         }
-        if (in.bytes == size && !hung_up_) return home_.loop.poller().again(token_);
-        if (in.bytes < size && !hung_up_) readable_ = false;
+        if (!in.drained && !hung_up_) return home_.loop.poller().again(token_);
+        if (!hung_up_) readable_ = false;
     }
 }
 

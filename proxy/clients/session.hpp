@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/settings.hpp"
+#include "net/crossed_waits.hpp"
 #include "net/loop.hpp"
 #include "net/pause.hpp"
 #include "net/shared_bytes.hpp"
@@ -128,6 +129,7 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     std::uint32_t table_index_ = 0;
     State state_ = State::asking;
     net::PauseReasons<PauseReason> paused_;
+    net::CrossedWaits waits_;
     bool readable_ : 1 = false;  // an edge came that was not read to the end
     bool hung_up_ : 1 = false;   // the client's end of the stream is there behind what is unread
     bool can_write_ : 1 = true;

@@ -117,12 +117,13 @@ void Session::flush() {
         const auto written = transport_.write(*outbox_);
         if (outbox_->bytes() != before) outbox_->note_progress(home_.loop.now());
         home_.counters.outbox_bytes.add(-static_cast<std::int64_t>(before - outbox_->bytes()));
-        if (written == IoResult::Status::failed) {
+        if (written.status == IoResult::Status::failed) {
             if (state_ == State::closing) return finish();
             return close(CloseReason::client_reset);
         }
-        if (written == IoResult::Status::would_block) {
+        if (written.status == IoResult::Status::would_block) {
             can_write_ = false;
+            waits_.writer_blocked(written);
             wake_by(outbox_->progressed_at() + home_.settings.timeouts.write_progress);
         } else {
             home_.outboxes.give_back(std::move(outbox_));

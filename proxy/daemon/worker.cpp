@@ -105,7 +105,7 @@ void Worker::on_upgrade(Upgraded client) {
 }
 
 void Worker::refuse(Upgraded client, RefuseReason reason, const char* text) {
-    http_.refuse(std::move(client.fd), unavailable(reason, text), std::move(client.ticket));
+    http_.refuse(std::move(client.stream), unavailable(reason, text), std::move(client.ticket));
 }
 
 void Worker::on_heartbeat(net::Clock::time_point now) {

@@ -5,7 +5,7 @@
 #include "proxy/log/log_text.hpp"
 #include "proxy/log/logging.hpp"
 
-#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -18,6 +18,8 @@ namespace trunkline::proxy {
 namespace asio = net::asio;
 namespace http = boost::beast::http;
 namespace {
+
+using net::IoResult;
 
 constexpr asio::use_awaitable_t<net::Executor> kAwait;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
@@ -57,19 +59,22 @@ Refusal no_such_file(const FileRequest& request) {
 
 }  // namespace
 
-HttpSession::HttpSession(HttpContext& context, net::Gate::Pass pass, net::TcpSocket socket, std::string peer_address,
+HttpSession::HttpSession(HttpContext& context, net::Gate::Pass pass, net::ByteStream stream, std::string peer_address,
                          ConnectionTicket ticket)
     : context_(context),
       pass_(std::move(pass)),
       ticket_(std::move(ticket)),
-      socket_(std::move(socket)),
+      stream_(std::move(stream)),
+      wait_(context.loop),
       peer_address_(std::move(peer_address)) {}
 
 HttpSession::Awaitable<> HttpSession::serve() {
-    Next next = Next::end;
-    do {
-        next = co_await serve_request();
-    } while (next == Next::request && !is_last_);
+    while (true) {
+        const Next next = co_await serve_request();
+        if (next == Next::end) co_return;
+        co_await let_others_go_first();
+        if (is_last_) co_return;
+    }
 }
 
 HttpSession::Awaitable<> HttpSession::refuse(Refusal refusal) { co_await answer(std::move(refusal)); }
@@ -82,12 +87,13 @@ void HttpSession::wind_down() {
 }
 
 void HttpSession::close() {
-    boost::system::error_code ignored;
-    socket_.close(ignored);
+    wait_.release(stream_);
+    stream_.close();
 }
 
 void HttpSession::abandon() {
     deadline_.cancel();
+    wait_.abandon();
     ticket_ = ConnectionTicket();
     pass_.release();
 }
@@ -106,6 +112,7 @@ HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
     Decision decision = judge_head();
     had_request_ = true;
     if (auto* request = std::get_if<UpgradeRequest>(&decision)) {
+        drain();
         if (unread().empty()) {
             hand_over(std::move(*request));
             co_return Next::end;
@@ -155,15 +162,13 @@ HttpSession::Awaitable<HttpSession::Head> HttpSession::read_head() {
         }
         searched = text.size() - std::min(text.size(), kHeadEnd.size() - 1);
 
-        boost::system::error_code error;
-        const auto room = asio::buffer(buffer_.data() + end_, buffer_.size() - end_);
-        auto token = asio::redirect_error(kAwait, error);
-        const std::size_t bytes = co_await socket_.async_read_some(room, token);
-        if (error) {
+        const std::span<char> room(buffer_.data() + end_, buffer_.size() - end_);
+        const auto in = co_await read_some(room);
+        if (in.status != IoResult::Status::ok) {
             count_lost_head();
             co_return Head::gone;
         }
-        end_ += bytes;
+        end_ += in.bytes;
     }
 }
 
@@ -200,14 +205,22 @@ Decision HttpSession::judge_head() {
     return context_.rules.decide(head);
 }
 
+/// Reads what is behind the head already and no event would tell of.
+void HttpSession::drain() {
+    while (!drained_ && end_ < buffer_.size()) {
+        const auto in = stream_.read_some({buffer_.data() + end_, buffer_.size() - end_});
+        if (in.status != IoResult::Status::ok) return;  // an end or a failure is met again by whoever reads next
+        drained_ = in.drained;
+        end_ += in.bytes;
+    }
+}
+
 void HttpSession::hand_over(UpgradeRequest request) {
     deadline_.cancel();
-    boost::system::error_code error;
-    net::UniqueFd fd(socket_.release(error));
-    if (error) return;
+    wait_.release(stream_);
 
     Upgraded client;
-    client.fd = std::move(fd);
+    client.stream = std::move(stream_);
     client.request = std::move(request);
     client.peer_address = std::move(peer_address_);
     client.ticket = std::move(ticket_);
@@ -224,33 +237,65 @@ HttpSession::Awaitable<> HttpSession::answer(Refusal refusal) {
 }
 
 HttpSession::Awaitable<bool> HttpSession::write(std::string_view head, std::string_view body) {
-    while (!head.empty() || !body.empty()) {
+    while (true) {
         set_deadline(context_.timeouts.write_progress);
-        std::array<asio::const_buffer, 2> pieces;
-        pieces[0] = asio::buffer(head.data(), head.size());
-        pieces[1] = asio::buffer(body.data(), body.size());
-        boost::system::error_code error;
-        auto token = asio::redirect_error(kAwait, error);
-        const std::size_t bytes = co_await socket_.async_write_some(pieces, token);
-        if (error) co_return false;
+        const std::array<std::string_view, 2> pieces{head, body};
+        const auto out = co_await write_some(pieces);
+        if (out.status != IoResult::Status::ok) co_return false;
 
-        const std::size_t of_head = std::min(bytes, head.size());
+        const std::size_t of_head = std::min(out.bytes, head.size());
         head.remove_prefix(of_head);
-        body.remove_prefix(bytes - of_head);
+        body.remove_prefix(out.bytes - of_head);
+        if (head.empty() && body.empty()) co_return true;
+        co_await let_others_go_first();
     }
-    co_return true;
 }
 
 HttpSession::Awaitable<> HttpSession::linger() {
     set_deadline(kLinger);
-    boost::system::error_code error;
-    socket_.shutdown(net::TcpSocket::shutdown_send, error);
-    for (std::size_t left = kLingerBytes; !error && left > 0;) {
-        const auto room = asio::buffer(buffer_.data(), std::min(buffer_.size(), left));
-        auto token = asio::redirect_error(kAwait, error);
-        const std::size_t bytes = co_await socket_.async_read_some(room, token);
-        left -= bytes;
+    if (stream_.shutdown_send()) co_return;
+    for (std::size_t left = kLingerBytes; left > 0;) {
+        const std::span<char> room(buffer_.data(), std::min(buffer_.size(), left));
+        const auto in = co_await read_some(room);
+        if (in.status != IoResult::Status::ok) co_return;
+        left -= in.bytes;
     }
+}
+
+// --- The stream ---
+//
+// `close` may come while a coroutine waits here: a stream that is closed fails, and never would block.
+
+HttpSession::Awaitable<IoResult> HttpSession::read_some(std::span<char> into) {
+    while (true) {
+        const auto in = stream_.read_some(into);
+        drained_ = in.drained;
+        if (in.status != IoResult::Status::would_block) co_return in;
+        if (watch()) co_await wait_.until(in.waits_for);
+    }
+}
+
+HttpSession::Awaitable<IoResult> HttpSession::write_some(std::span<const std::string_view> pieces) {
+    while (true) {
+        const auto out = stream_.write_some(pieces);
+        if (out.status != IoResult::Status::would_block) co_return out;
+        if (watch()) co_await wait_.until(out.waits_for);
+    }
+}
+
+/// Whether the poller tells of what the stream waits for; else the stream was closed.
+bool HttpSession::watch() {
+    const auto error = wait_.watch(stream_);
+    if (!error) return true;
+    log_warn("a client cannot be watched", {{"error", error.message()}});
+    close();
+    return false;
+}
+
+/// One whose reads and writes never block would keep all others from theirs.
+HttpSession::Awaitable<> HttpSession::let_others_go_first() {
+    auto executor = context_.loop.executor();
+    co_await asio::post(executor, kAwait);
 }
 
 void HttpSession::set_deadline(std::chrono::milliseconds after) {

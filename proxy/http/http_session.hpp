@@ -1,18 +1,19 @@
 #pragma once
 
 #include "config/settings.hpp"
-#include "net/asio.hpp"
+#include "net/byte_stream.hpp"
 #include "net/gate.hpp"
 #include "net/loop.hpp"
+#include "net/stream_wait.hpp"
 #include "proxy/http/static_files.hpp"
 #include "proxy/http/upgrade_sink.hpp"
 #include "proxy/metrics/counters.hpp"
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,16 +30,16 @@ struct HttpContext {
     UpgradeSink& sink;
 };
 
-/// One client socket while it speaks HTTP. It reads requests until one becomes something else, and ends by handing the
-/// socket to the sink or by closing it. Each wait has a deadline on the wheel, which closes the socket. Owned by its
-/// coroutine's frame; only the list of its `HttpSessions` knows of it besides.
+/// One client's stream while it speaks HTTP. It reads requests until one becomes something else, and ends by handing
+/// the stream to the sink or by closing it. Each wait has a deadline on the wheel, which closes the stream. Owned by
+/// its coroutine's frame; only the list of its `HttpSessions` knows of it besides.
 class HttpSession
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   public:
     template <class T = void>
     using Awaitable = net::asio::awaitable<T, net::Executor>;
 
-    HttpSession(HttpContext& context, net::Gate::Pass pass, net::TcpSocket socket, std::string peer_address,
+    HttpSession(HttpContext& context, net::Gate::Pass pass, net::ByteStream stream, std::string peer_address,
                 ConnectionTicket ticket);
 
     /// Reads requests and answers them until there is nothing left to do.
@@ -60,7 +61,7 @@ class HttpSession
     enum class Head {
         complete,  // of head_bytes_ bytes
         refused,   // refusal_ says why
-        gone,      // the socket ended or was closed; counted
+        gone,      // the stream ended or was closed; counted
     };
 
     Awaitable<Next> serve_request();
@@ -68,9 +69,14 @@ class HttpSession
     Awaitable<> answer(Refusal refusal);
     Awaitable<bool> write(std::string_view head, std::string_view body);
     Awaitable<> linger();
+    Awaitable<net::IoResult> read_some(std::span<char> into);
+    Awaitable<net::IoResult> write_some(std::span<const std::string_view> pieces);
+    Awaitable<> let_others_go_first();
 
     Decision judge_head();
     void hand_over(UpgradeRequest request);
+    bool watch();
+    void drain();
     void count_lost_head();
     std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
 
@@ -80,13 +86,15 @@ class HttpSession
     HttpContext& context_;
     net::Gate::Pass pass_;
     ConnectionTicket ticket_;
-    net::TcpSocket socket_;
+    net::ByteStream stream_;
+    net::StreamWait wait_;
     std::string peer_address_;
     net::MemberHook<&HttpSession::on_deadline> deadline_{*this};
     bool timed_out_ = false;
     bool had_request_ = false;
     bool is_last_ = false;  // request: winding down
     bool awaits_head_ = false;
+    bool drained_ = false;  // the stream, by its last read
 
     // The request head and what came behind it: [begin_, end_) of the buffer is not used up yet.
     std::array<char, kMaxRequestHead + 1024> buffer_;

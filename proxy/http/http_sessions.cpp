@@ -45,13 +45,13 @@ HttpSessions::~HttpSessions() {
     }
 }
 
-void HttpSessions::serve(net::UniqueFd fd, std::string peer_address, ConnectionTicket ticket) {
-    auto session = make(std::move(fd), std::move(peer_address), std::move(ticket));
+void HttpSessions::serve(net::ByteStream stream, std::string peer_address, ConnectionTicket ticket) {
+    auto session = make(std::move(stream), std::move(peer_address), std::move(ticket));
     if (!session) return;
     asio::co_spawn(context_.loop.executor(), serve_client(std::move(session)), log_escaped);
 }
 
-void HttpSessions::refuse(net::UniqueFd fd, Refusal refusal, ConnectionTicket ticket) {
+void HttpSessions::refuse(net::ByteStream stream, Refusal refusal, ConnectionTicket ticket) {
     if (!ticket) {
         auto admitted = without_ticket_.admit({});
         if (std::holds_alternative<RefuseReason>(admitted)) {
@@ -60,7 +60,7 @@ void HttpSessions::refuse(net::UniqueFd fd, Refusal refusal, ConnectionTicket ti
         }
         ticket = std::get<ConnectionTicket>(std::move(admitted));
     }
-    auto session = make(std::move(fd), {}, std::move(ticket));
+    auto session = make(std::move(stream), {}, std::move(ticket));
     if (!session) return;
     asio::co_spawn(context_.loop.executor(), refuse_client(std::move(session), std::move(refusal)), log_escaped);
 }
@@ -75,18 +75,11 @@ void HttpSessions::stop(std::function<void()> on_empty) {
     gate_.close(std::move(on_empty));
 }
 
-std::unique_ptr<HttpSession> HttpSessions::make(net::UniqueFd fd, std::string peer_address, ConnectionTicket ticket) {
+std::unique_ptr<HttpSession> HttpSessions::make(net::ByteStream stream, std::string peer_address,
+                                                ConnectionTicket ticket) {
     auto pass = gate_.enter();
     if (!pass) return nullptr;
-    net::TcpSocket socket(context_.loop.executor());
-    boost::system::error_code error;
-    socket.assign(asio::ip::tcp::v4(), fd.get(), error);  // the family matters only to sockets that open or bind
-    if (error) {
-        log_warn("a client cannot be watched", {{"error", error.message()}});
-        return nullptr;
-    }
-    (void)fd.release();
-    auto session = std::make_unique<HttpSession>(context_, std::move(pass), std::move(socket), std::move(peer_address),
+    auto session = std::make_unique<HttpSession>(context_, std::move(pass), std::move(stream), std::move(peer_address),
                                                  std::move(ticket));
     sessions_.push_back(*session);
     if (is_winding_down_) session->wind_down();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "net/unique_fd.hpp"
+#include "net/byte_stream.hpp"
 #include "proxy/http/http_session.hpp"
 
 #include <functional>
@@ -18,12 +18,12 @@ class HttpSessions {
     HttpSessions& operator=(const HttpSessions&) = delete;
 
     /// Reads requests from a new client. `peer_address` as in `Upgraded`.
-    void serve(net::UniqueFd fd, std::string peer_address, ConnectionTicket ticket);
+    void serve(net::ByteStream stream, std::string peer_address, ConnectionTicket ticket);
 
     /// Answers a client and closes its socket, slowly enough for it to read the answer (at most a second, or 64 KiB
     /// that it still sends). Counts the refusal. A client without a ticket, so beyond the limits, is answered only if
     /// not too many others like it are being answered.
-    void refuse(net::UniqueFd fd, Refusal refusal, ConnectionTicket ticket);
+    void refuse(net::ByteStream stream, Refusal refusal, ConnectionTicket ticket);
 
     /// Those that are here, and those that still come, answer what they are asked and end.
     void wind_down();
@@ -37,7 +37,7 @@ class HttpSessions {
     using List = boost::intrusive::list<HttpSession, boost::intrusive::constant_time_size<false>>;
 
     /// Null if the loop takes no more.
-    std::unique_ptr<HttpSession> make(net::UniqueFd fd, std::string peer_address, ConnectionTicket ticket);
+    std::unique_ptr<HttpSession> make(net::ByteStream stream, std::string peer_address, ConnectionTicket ticket);
 
     HttpContext context_;
     ConnectionLimits without_ticket_;

@@ -101,10 +101,10 @@ Listener::Taken Listener::take_one() {
     auto client = std::move(accepted).value();
     auto admitted = admission_.admit(client.peer.host);
     if (const auto* reason = std::get_if<RefuseReason>(&admitted)) {
-        sessions_.refuse(std::move(client.fd), over_limit(*reason), {});
+        sessions_.refuse(net::ByteStream(client.fd.release()), over_limit(*reason), {});
     } else {
         constexpr std::string_view kScheme = "tcp://";
-        sessions_.serve(std::move(client.fd), client.peer.to_string().substr(kScheme.size()),
+        sessions_.serve(net::ByteStream(client.fd.release()), client.peer.to_string().substr(kScheme.size()),
                         std::get<ConnectionTicket>(std::move(admitted)));
     }
     return Taken::one;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "net/unique_fd.hpp"
+#include "net/byte_stream.hpp"
 #include "proxy/http/connection_limits.hpp"
 #include "proxy/http/upgrade.hpp"
 
@@ -10,18 +10,18 @@ namespace trunkline::proxy {
 
 /// A client whose upgrade keeps every rule and that waits for its 101. Nothing had been sent behind its request head.
 struct Upgraded {
-    net::UniqueFd fd;  ///< connected, non-blocking, watched by nobody
+    net::ByteStream stream;  ///< watched by nobody, and drained: an event of the poller tells of all that comes
     UpgradeRequest request;
     std::string peer_address;  ///< `address:port`, an IPv6 address in brackets
     ConnectionTicket ticket;   ///< to be kept as long as the socket
 };
 
 /// Who makes connections of upgraded clients. It answers each: with the bytes of `switching_protocols`, or by giving
-/// descriptor and ticket to `HttpSessions::refuse`.
+/// stream and ticket to `HttpSessions::refuse`.
 class UpgradeSink {
   public:
     virtual ~UpgradeSink() = default;
-    /// On the worker's loop, outside of a turn. Must not throw.
+    /// On the worker's loop. Must not throw.
     virtual void on_upgrade(Upgraded client) = 0;
 };
 

@@ -63,7 +63,7 @@ class ProxyWorker {
         if (!upstream_.open(session->attachment(), request, "127.0.0.1:1", asks)) return std::nullopt;
         auto [ours, theirs] = tcp_pair();
         sessions_.add(std::move(session))
-            .start({std::move(theirs), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()});
+            .start({net::ByteStream(theirs.release()), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()});
         return std::move(ours);
     }
 

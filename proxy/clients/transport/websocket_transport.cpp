@@ -37,14 +37,15 @@ void WebSocketTransport::add_close(Outbox& out, std::uint16_t code, Bytes reason
     out.append(Outbox::Kind::control, frame);
 }
 
-IoResult::Status WebSocketTransport::write(Outbox& out) {
+IoResult WebSocketTransport::write(Outbox& out) {
+    IoResult last;
     std::array<Bytes, net::ByteStream::kMaxPieces> pieces;
     while (const std::size_t count = out.gather(pieces)) {
-        const auto written = stream_.write_some({pieces.data(), count});
-        if (written.status != IoResult::Status::ok) return written.status;
-        out.written(written.bytes);
+        last = stream_.write_some({pieces.data(), count});
+        if (last.status != IoResult::Status::ok) break;
+        out.written(last.bytes);
     }
-    return IoResult::Status::ok;
+    return last;
 }
 
 }  // namespace trunkline::proxy

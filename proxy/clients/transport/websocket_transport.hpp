@@ -46,8 +46,8 @@ class WebSocketTransport {
     /// See `protocol::websocket::append_close` for codes that may not be sent, and long reasons.
     static void add_close(Outbox& out, std::uint16_t code, protocol::Bytes reason);
 
-    /// Writes what waits, as far as the socket takes it: `ok` if nothing is left, `would_block`, or `failed`.
-    net::IoResult::Status write(Outbox& out);
+    /// Writes what waits, as far as the socket takes it. The result is that of the last write: ok if nothing is left.
+    net::IoResult write(Outbox& out);
 
   private:
     net::ByteStream stream_;

@@ -1,3 +1,7 @@
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <random>
@@ -5,6 +9,8 @@
 #include <vector>
 
 #include "net/backoff.hpp"
+#include "net/byte_stream.hpp"
+#include "net/crossed_waits.hpp"
 #include "net/gate.hpp"
 #include "net/pause.hpp"
 #include "net/shared_bytes.hpp"
@@ -124,4 +130,44 @@ TEST_CASE("PauseReasons: reading goes on with the last reason gone", "[net][paus
     CHECK_FALSE(reasons.remove(Why::app_paused));
     CHECK(reasons.remove(Why::closing));
     CHECK_FALSE(reasons.is_paused());
+}
+
+TEST_CASE("ByteStream: says when it is drained, and what it waits for", "[net][stream]") {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    ByteStream ours(ends[0]), theirs(ends[1]);
+    theirs.write_some(std::array{std::string_view("abc")});
+    std::array<char, 2> room;
+    CHECK_FALSE(ours.read_some(room).drained);
+    CHECK(ours.read_some(room).drained);
+    const auto in = ours.read_some(room);
+    CHECK(in.status == IoResult::Status::would_block);
+    CHECK(in.waits_for == IoResult::Wait::readable);
+
+    const std::string much(64 << 10, 'x');
+    IoResult out;
+    while ((out = ours.write_some(std::array{std::string_view(much)})).status == IoResult::Status::ok) continue;
+    CHECK(out.status == IoResult::Status::would_block);
+    CHECK(out.waits_for == IoResult::Wait::writable);
+
+    CHECK_FALSE(theirs.shutdown_send());
+    CHECK(ours.read_some(room).status == IoResult::Status::end);
+}
+
+TEST_CASE("CrossedWaits: each gets the event that it waits for", "[net][stream]") {
+    using enum IoResult::Wait;
+    const IoResult for_room{.status = IoResult::Status::would_block, .waits_for = writable, .error = {}};
+    const IoResult for_bytes{.status = IoResult::Status::would_block, .waits_for = readable, .error = {}};
+    CrossedWaits waits;
+    waits.reader_blocked(for_bytes);
+    waits.writer_blocked(for_room);
+    for (const std::uint32_t events : {EPOLLIN, EPOLLOUT, EPOLLHUP}) CHECK(waits.resolve(events) == events);
+    waits.reader_blocked(for_room);
+    CHECK(waits.resolve(EPOLLOUT) == (EPOLLIN | EPOLLOUT));
+    CHECK(waits.resolve(EPOLLIN) == EPOLLIN);
+    waits.writer_blocked(for_bytes);
+    CHECK(waits.resolve(EPOLLIN) == (EPOLLIN | EPOLLOUT));
+    CHECK(waits.resolve(EPOLLHUP) == EPOLLHUP);
+    waits.reader_blocked(for_bytes);
+    CHECK(waits.resolve(EPOLLOUT) == EPOLLOUT);
 }

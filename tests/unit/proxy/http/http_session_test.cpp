@@ -28,7 +28,7 @@ TEST_CASE("HttpSession: an upgrade is handed over whole", "[proxy][listener][htt
     CHECK(proxy.admission().open() == 1);  // its ticket lives on
 
     const auto answer = switching_protocols(upgraded.request, "");
-    REQUIRE(::send(upgraded.fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL) ==
+    REQUIRE(::send(upgraded.stream.descriptor(), answer.data(), answer.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(answer.size()));
     CHECK(client.read_until("\r\n\r\n") == answer);
     proxy.upgraded.clear();
@@ -241,7 +241,7 @@ TEST_CASE("HttpSession: the sink may refuse what it was given", "[proxy][listene
     client.send(kUpgrade);
     REQUIRE(run_until(proxy.loop, [&] { return proxy.upgraded.size() == 1; }));
     auto& upgraded = proxy.upgraded[0];
-    proxy.sessions().refuse(std::move(upgraded.fd),
+    proxy.sessions().refuse(std::move(upgraded.stream),
                             unavailable(RefuseReason::no_app_server, "No app server is linked."),
                             std::move(upgraded.ticket));
     CHECK_THAT(client.read_to_end(), StartsWith("HTTP/1.1 503 ") && Contains("\r\nRetry-After: "));
