@@ -62,8 +62,8 @@ struct Session::Incoming {
     bool stopped() const { return session.state_ == State::closed; }
 };
 
-Session::Session(SessionHome& home, UpstreamConnections& upstream, const config::RouteSettings& route)
-    : home_(home), route_(route), attachment_(upstream, *this) {}
+Session::Session(SessionHome& home, UpstreamConnections& upstream, RoutePtr route)
+    : home_(home), route_(std::move(route)), attachment_(upstream, *this) {}
 
 Session::~Session() = default;
 
@@ -74,12 +74,12 @@ void Session::start(Upgraded client) {
     ticket_ = std::move(client.ticket);
 
     heard_ = last_message_ = since_ = home_.loop.now();
-    leaves_at_ = end_of_age(heard_, home_.settings.max_connection_age, attachment_.connection_id());
+    leaves_at_ = end_of_age(heard_, route_->all_settings.max_connection_age, attachment_.connection_id());
     boost::system::error_code ec;
     token_ = home_.loop.poller().add(transport_.stream().descriptor(), *this, ec);
     if (ec) return close(CloseReason::internal_error);
 
-    if (route_.ask) {
+    if (route_->settings.ask) {
         asking_ = std::make_unique<UpgradeRequest>(std::move(client.request));
     } else {
         state_ = State::open;
@@ -180,8 +180,8 @@ void Session::read() {
         if (state_ == State::asking) return close(CloseReason::protocol_error);
 
         Incoming incoming{*this};
-        const websocket::ReadLimits limits{route_.max_message_bytes,
-                                           static_cast<std::uint32_t>(home_.settings.limits.fragments)};
+        const websocket::ReadLimits limits{route_->settings.max_message_bytes,
+                                           static_cast<std::uint32_t>(route_->all_settings.limits.fragments)};
         const auto result = transport_.feed(block.first(in.bytes), limits, incoming);
         if (state_ == State::closed) return;
         if (result.has_failed()) {
@@ -193,7 +193,7 @@ void Session::read() {
                 since_ = {};
             } else if (since_ == Clock::time_point{}) {
                 since_ = now;
-                wake_by(now + home_.settings.timeouts.message);
+                wake_by(now + route_->all_settings.timeouts.message);
             }
         }
         if (!in.drained && !hung_up_) return home_.loop.poller().again(token_);
@@ -244,28 +244,29 @@ void Session::wake_by(Clock::time_point when) {
 }
 
 Clock::time_point Session::next_deadline(Clock::time_point now) const {
-    const auto& times = home_.settings.timeouts;
+    const auto& times = route_->all_settings.timeouts;
     auto when = Clock::time_point::max();
     if (outbox_ && !can_write_) when = outbox_->progressed_at() + times.write_progress;
     switch (state_) {
-        case State::asking: return std::min(when, since_ + route_.ask_timeout);
+        case State::asking: return std::min(when, since_ + route_->settings.ask_timeout);
         case State::closing: return std::min(when, (outbox_ ? now : since_) + times.close);
         case State::closed: return when;
         case State::open: break;
     }
     when = std::min(when, pinged_ ? heard_ + times.ping + times.pong : heard_ + times.ping);
     if (since_ != Clock::time_point{} && !paused_.is_paused()) when = std::min(when, since_ + times.message);
-    if (route_.idle_timeout.count() != 0) when = std::min(when, last_message_ + route_.idle_timeout);
+    if (route_->settings.idle_timeout.count() != 0)
+        when = std::min(when, last_message_ + route_->settings.idle_timeout);
     return std::min(when, leaves_at_);
 }
 
 void Session::on_deadline(Clock::time_point now) {
-    const auto& times = home_.settings.timeouts;
+    const auto& times = route_->all_settings.timeouts;
     if (outbox_ && !can_write_ && now - outbox_->progressed_at() >= times.write_progress) {
         if (state_ == State::closing) return finish();
         return close(CloseReason::write_stalled);
     }
-    if (state_ == State::asking && now - since_ >= route_.ask_timeout) return close(CloseReason::ask_timeout);
+    if (state_ == State::asking && now - since_ >= route_->settings.ask_timeout) return close(CloseReason::ask_timeout);
     if (state_ == State::closing && !outbox_ && now - since_ >= times.close) return finish();
     if (state_ == State::open) {
         if (now >= leaves_at_) return close(CloseReason::max_connection_age);
@@ -277,7 +278,7 @@ void Session::on_deadline(Clock::time_point now) {
         if (since_ != Clock::time_point{} && !paused_.is_paused() && now - since_ >= times.message) {
             return close(CloseReason::message_timeout);
         }
-        if (route_.idle_timeout.count() != 0 && now - last_message_ >= route_.idle_timeout) {
+        if (route_->settings.idle_timeout.count() != 0 && now - last_message_ >= route_->settings.idle_timeout) {
             return close(CloseReason::idle_timeout);
         }
         const auto silence = now - heard_;

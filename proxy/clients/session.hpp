@@ -16,6 +16,7 @@
 #include "proxy/clients/outbox.hpp"
 #include "proxy/clients/transport/websocket_transport.hpp"
 #include "proxy/http/upgrade_sink.hpp"
+#include "proxy/http/worker_routes.hpp"
 #include "proxy/metrics/close_reason.hpp"
 #include "proxy/metrics/counters.hpp"
 
@@ -26,7 +27,6 @@ class SessionTable;
 /// What all sessions of a worker share. Owned by the worker, outlives them.
 struct SessionHome {
     net::Loop& loop;
-    const config::Settings& settings;
     WorkerCounters& counters;
     SessionTable& sessions;
     OutboxPool outboxes{};
@@ -40,7 +40,7 @@ struct SessionHome {
 /// to it within a turn only, or through its attachment, which leaves all that refers to it when it ends.
 class Session final : public net::PollHandler, public net::TurnHook, private net::WheelHook, public ClientSide {
   public:
-    Session(SessionHome& home, UpstreamConnections& upstream, const config::RouteSettings& route);
+    Session(SessionHome& home, UpstreamConnections& upstream, RoutePtr route);
     ~Session() override;
 
     /// The attachment was opened. Takes the socket over, and either answers the upgrade and is open, or waits for the
@@ -72,7 +72,7 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     void close(CloseReason why, std::uint16_t code = 0, protocol::Bytes text = {});
 
     bool has_ended() const noexcept { return state_ == State::closing || state_ == State::closed; }
-    const config::RouteSettings& route() const noexcept { return route_; }
+    const config::RouteSettings& route() const noexcept { return route_->settings; }
 
   private:
     friend class SessionTable;
@@ -121,7 +121,7 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
 
     // What every message touches, close together: of thousands of clients each is cold when its turn comes.
     SessionHome& home_;
-    const config::RouteSettings& route_;
+    const RoutePtr route_;  // holds the generation that its settings are of
     WebSocketTransport transport_;
     net::Poller::Token token_;
     Attachment attachment_;

@@ -17,7 +17,7 @@ Outbox& Session::outbox() {
 }
 
 bool Session::fits(std::size_t bytes) const {
-    return !outbox_ || outbox_->cost() + bytes <= home_.settings.limits.outbox_bytes;
+    return !outbox_ || outbox_->cost() + bytes <= route_->all_settings.limits.outbox_bytes;
 }
 
 /// Room for a frame that must go out, or for a fan-out, which may be dropped itself. False: it cannot be queued; the
@@ -26,11 +26,11 @@ bool Session::make_room(std::size_t bytes, Content content) {
     if (fits(bytes)) return true;
     flush();  // much may have come in this turn for a client that keeps up
     if (state_ != State::open) return false;
-    const auto policy = route_.outbox_policy;
+    const auto policy = route_->settings.outbox_policy;
     const bool may_drop_it = content == Content::fan_out && policy != config::OutboxPolicy::close;
     if (may_drop_it && policy == config::OutboxPolicy::drop_newest) return fits(bytes);
     // Nothing is dropped for what does not fit even then.
-    const bool could_fit = !outbox_ || outbox_->cost_if_dropped() + bytes <= home_.settings.limits.outbox_bytes;
+    const bool could_fit = !outbox_ || outbox_->cost_if_dropped() + bytes <= route_->all_settings.limits.outbox_bytes;
     while (!fits(bytes)) {
         if (could_fit && drop_waiting()) continue;
         if (!may_drop_it) close(CloseReason::outbox_full);
@@ -42,7 +42,7 @@ bool Session::make_room(std::size_t bytes, Content content) {
 /// Drops a fan-out that waits, as the route's policy has it; false if there is none.
 bool Session::drop_waiting() {
     const std::size_t before = outbox_->bytes();
-    switch (route_.outbox_policy) {
+    switch (route_->settings.outbox_policy) {
         case config::OutboxPolicy::close: return false;
         case config::OutboxPolicy::drop_newest:
             if (!outbox_->drop_newest()) return false;
@@ -59,11 +59,11 @@ bool Session::drop_waiting() {
 void Session::queued(std::size_t before) {
     const std::size_t bytes = outbox_->bytes();
     home_.counters.outbox_bytes.add(static_cast<std::int64_t>(bytes - before));
-    const bool over = bytes > home_.settings.limits.outbox_bytes / 4;
+    const bool over = bytes > route_->all_settings.limits.outbox_bytes / 4;
     if (over && !backlog_) {
         flush();
         if (state_ != State::open) return;
-        if (outbox_ && outbox_->bytes() > home_.settings.limits.outbox_bytes / 4 && !backlog_) {
+        if (outbox_ && outbox_->bytes() > route_->all_settings.limits.outbox_bytes / 4 && !backlog_) {
             backlog_ = true;
             attachment_.set_backlog(Backlog::on);
         }
@@ -96,7 +96,7 @@ void Session::deliver(const net::SharedBytes& frame, std::size_t payload_bytes) 
     }
     Outbox& out = outbox();
     const std::size_t before = out.bytes();
-    if (route_.outbox_policy == config::OutboxPolicy::close && frame.size() <= Outbox::kCopyBytes) {
+    if (route_->settings.outbox_policy == config::OutboxPolicy::close && frame.size() <= Outbox::kCopyBytes) {
         out.append(Outbox::Kind::message, frame.view());
     } else {
         out.append_shared(frame);
@@ -124,12 +124,12 @@ void Session::flush() {
         if (written.status == IoResult::Status::would_block) {
             can_write_ = false;
             waits_.writer_blocked(written);
-            wake_by(outbox_->progressed_at() + home_.settings.timeouts.write_progress);
+            wake_by(outbox_->progressed_at() + route_->all_settings.timeouts.write_progress);
         } else {
             home_.outboxes.give_back(std::move(outbox_));
         }
     }
-    if (backlog_ && (!outbox_ || outbox_->bytes() < home_.settings.limits.outbox_bytes / 8)) {
+    if (backlog_ && (!outbox_ || outbox_->bytes() < route_->all_settings.limits.outbox_bytes / 8)) {
         backlog_ = false;
         attachment_.set_backlog(Backlog::off);
     }
@@ -137,7 +137,7 @@ void Session::flush() {
         if (close_seen_) return finish();
         if (since_ == Clock::time_point{}) {  // the close frame is out: the client has so long to answer
             since_ = home_.loop.now();
-            wake_by(since_ + home_.settings.timeouts.close);
+            wake_by(since_ + route_->all_settings.timeouts.close);
         }
     }
 }

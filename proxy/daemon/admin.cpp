@@ -38,6 +38,7 @@ using boost::system::error_code;
 
 using Awaitable = asio::awaitable<void, net::Executor>;
 using Acceptor = asio::basic_socket_acceptor<tcp, net::Executor>;
+using Socket = asio::basic_stream_socket<tcp, net::Executor>;
 
 constexpr asio::use_awaitable_t<net::Executor> kAwait;
 constexpr std::size_t kMaxHeadBytes = 4096;
@@ -79,7 +80,7 @@ std::optional<unsigned> pool_size_of(std::string_view query) {
 }
 
 /// Whether the peer is on this machine.
-bool is_from_here(const net::TcpSocket& socket) {
+bool is_from_here(const Socket& socket) {
     error_code ec;
     auto peer = socket.remote_endpoint(ec).address();
     if (ec) return false;
@@ -194,7 +195,7 @@ class Admin::Server {
         net::Timer retry(context_.get_executor());
         while (true) {
             error_code ec;
-            net::TcpSocket socket = co_await acceptor_.async_accept(asio::redirect_error(kAwait, ec));
+            Socket socket = co_await acceptor_.async_accept(asio::redirect_error(kAwait, ec));
             if (ec == asio::error::operation_aborted) co_return;
             if (ec) {
                 // Out of descriptors, most likely: the connection stays in the backlog, so asking at once would spin.
@@ -212,9 +213,9 @@ class Admin::Server {
         }
     }
 
-    Awaitable serve(net::TcpSocket accepted) {
+    Awaitable serve(Socket accepted) {
         // Shared, for the deadline may be due already when this ends.
-        const auto socket = std::make_shared<net::TcpSocket>(std::move(accepted));
+        const auto socket = std::make_shared<Socket>(std::move(accepted));
         net::Timer deadline(context_.get_executor());
         deadline.expires_after(deadline_);  // set once: it covers all reads and writes below
         deadline.async_wait([socket](const error_code& ec) {
@@ -251,7 +252,7 @@ class Admin::Server {
             if (ec) co_return;
             left.remove_prefix(bytes);
         }
-        socket->shutdown(net::TcpSocket::shutdown_send, ec);
+        socket->shutdown(Socket::shutdown_send, ec);
     }
 
     AdminSource& source_;

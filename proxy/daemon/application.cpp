@@ -47,9 +47,8 @@ net::Endpoint to_endpoint(const config::AdminSettings& admin) { return net::Endp
 }  // namespace
 
 Application::Application(config::Settings settings, Start start)
-    : settings_(prepared(std::move(settings))),
-      rules_(settings_.routes),
-      files_(load_static_files(settings_.routes)),
+    : generation_(std::make_shared<const Generation>(prepared(std::move(settings)))),
+      settings_(generation_->settings),
       admission_(settings_.limits, links_at_most(settings_)),
       verbs_(settings_.workers),
       until_ready_(main_.get_executor()),
@@ -62,13 +61,13 @@ Application::Application(config::Settings settings, Start start)
         seen.push_back(counters_.back().get());
     }
     status_ = std::make_unique<ProxyStatus>(std::move(seen));
-    const WorkerShares shares{settings_, rules_, files_, admission_, verbs_};
     ProxyIdentity identity{settings_.proxy_id, net::random_epoch(), 0, settings_.workers};
     for (; identity.worker < settings_.workers; ++identity.worker) {
-        workers_.push_back(std::make_unique<Worker>(shares, identity, *counters_[identity.worker]));
+        workers_.push_back(
+            std::make_unique<Worker>(generation_, admission_, verbs_, identity, *counters_[identity.worker]));
     }
     status_->set_resize([this](std::string_view upstream, unsigned pool_size) { return resize(upstream, pool_size); });
-    drain_.emplace(main_, settings_, *status_, workers_, [this] { main_.stop(); });
+    drain_.emplace(main_, generation_, *status_, workers_, [this] { main_.stop(); });
     if (start == Start::take_over) find_the_old(settings_.takeover_socket.string());
     if (!old_) listen_fresh();
 }
@@ -124,11 +123,11 @@ void Application::stop(int signal) {
 /// On the admin's thread.
 bool Application::resize(std::string_view upstream, unsigned pool_size) {
     const auto& upstreams = settings_.upstreams;
-    const auto found =
-        std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& u) { return u.name == upstream; });
-    if (found == upstreams.end()) return false;
+    if (std::none_of(upstreams.begin(), upstreams.end(), [&](const auto& known) { return known.name == upstream; })) {
+        return false;
+    }
     log_info("told to resize pools", {{"upstream", upstream}, {"pool_size", pool_size}});
-    for (const auto& worker : workers_) worker->resize(static_cast<std::size_t>(found - upstreams.begin()), pool_size);
+    for (const auto& worker : workers_) worker->resize(upstream, pool_size);
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "proxy/daemon/proxy_status.hpp"
 #include "proxy/daemon/takeover.hpp"
 #include "proxy/daemon/worker.hpp"
+#include "proxy/http/generation.hpp"
 
 namespace trunkline::proxy {
 
@@ -42,9 +43,8 @@ class Application {
     void feed_watchdog(std::chrono::microseconds interval);
     bool resize(std::string_view upstream, unsigned pool_size);
 
-    const config::Settings settings_;
-    const UpgradeRules rules_;
-    const std::vector<std::shared_ptr<const StaticFiles>> files_;  // by route
+    const std::shared_ptr<const Generation> generation_;
+    const config::Settings& settings_;  // its settings
     ConnectionLimits admission_;
     VerbBus verbs_;
     std::vector<std::unique_ptr<WorkerCounters>> counters_;

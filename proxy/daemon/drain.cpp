@@ -18,10 +18,10 @@ constexpr auto kReportEvery = 1s;
 
 }  // namespace
 
-Drain::Drain(net::asio::io_context& context, const config::Settings& settings, ProxyStatus& status,
+Drain::Drain(net::asio::io_context& context, std::shared_ptr<const Generation> generation, ProxyStatus& status,
              const std::vector<std::unique_ptr<Worker>>& workers, std::function<void()> on_drained)
     : context_(context),
-      settings_(settings),
+      generation_(std::move(generation)),
       status_(status),
       workers_(workers),
       on_drained_(std::move(on_drained)),
@@ -31,9 +31,9 @@ void Drain::begin() {
     if (std::exchange(has_begun_, true)) return;
     status_.set_draining();
     notify_systemd("STOPPING=1");
-    if (settings_.pre_stop_delay.count() == 0) return drain_workers(Listener::Waiting::take);
-    log_info("not ready any more, still serving", {{"for_ms", settings_.pre_stop_delay.count()}});
-    timer_.expires_after(settings_.pre_stop_delay);
+    if (generation_->settings.pre_stop_delay.count() == 0) return drain_workers(Listener::Waiting::take);
+    log_info("not ready any more, still serving", {{"for_ms", generation_->settings.pre_stop_delay.count()}});
+    timer_.expires_after(generation_->settings.pre_stop_delay);
     timer_.async_wait([this](const boost::system::error_code& ec) {
         if (!ec) drain_workers(Listener::Waiting::take);
     });
@@ -46,8 +46,9 @@ void Drain::begin_handed_over() {
 }
 
 void Drain::drain_workers(Listener::Waiting waiting) {
-    log_info("draining", {{"connections", status_.connections()}, {"over_ms", settings_.drain_timeout.count()}});
-    ends_ = net::Clock::now() + settings_.drain_timeout;
+    log_info("draining",
+             {{"connections", status_.connections()}, {"over_ms", generation_->settings.drain_timeout.count()}});
+    ends_ = net::Clock::now() + generation_->settings.drain_timeout;
     draining_ = workers_.size();
     for (const auto& worker : workers_) {
         worker->drain(waiting, [this] {

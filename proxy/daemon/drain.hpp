@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "config/settings.hpp"
 #include "net/asio.hpp"
 #include "proxy/daemon/proxy_status.hpp"
 #include "proxy/daemon/worker.hpp"
+#include "proxy/http/generation.hpp"
 
 namespace trunkline::proxy {
 
@@ -18,7 +18,7 @@ namespace trunkline::proxy {
 class Drain {
   public:
     /// All of them outlive it; the workers are started before it begins. `on_drained` is called on the context.
-    Drain(net::asio::io_context& context, const config::Settings& settings, ProxyStatus& status,
+    Drain(net::asio::io_context& context, std::shared_ptr<const Generation> generation, ProxyStatus& status,
           const std::vector<std::unique_ptr<Worker>>& workers, std::function<void()> on_drained);
 
     /// SIGTERM. A drain that is under way goes on.
@@ -31,7 +31,7 @@ class Drain {
     void report();
 
     net::asio::io_context& context_;
-    const config::Settings& settings_;
+    const std::shared_ptr<const Generation> generation_;
     ProxyStatus& status_;
     const std::vector<std::unique_ptr<Worker>>& workers_;
     const std::function<void()> on_drained_;

@@ -9,14 +9,13 @@ namespace trunkline::proxy {
 ProxyStatus::ProxyStatus(std::vector<const WorkerCounters*> workers, std::function<Clock::time_point()> now)
     : workers_(std::move(workers)),
       now_(std::move(now)),
-      exposition_(workers_, dropped_log_lines, [this] { return is_draining_.load(std::memory_order_relaxed); }),
-      readiness_(workers_.front()->upstream_names()) {}
+      exposition_(workers_, dropped_log_lines, [this] { return is_draining_.load(std::memory_order_relaxed); }) {}
 
 std::int64_t ProxyStatus::connections() const {
     std::int64_t open = 0;
     for (const auto* worker : workers_) {
-        for (std::size_t i = 0; i < worker->upstream_names().size(); ++i)
-            open += worker->upstream(i).connections.value();
+        worker->for_each_upstream(
+            [&](const std::string&, const UpstreamCounters& counters) { open += counters.connections.value(); });
     }
     return open;
 }
@@ -33,10 +32,12 @@ AdminSource::Answer ProxyStatus::health() {
 }
 
 AdminSource::Answer ProxyStatus::readiness() {
+    std::vector<std::string> names;
+    workers_.front()->for_each_upstream([&](const std::string& name, const auto&) { names.push_back(name); });
     std::vector<std::vector<UpstreamSnapshot>> boards;
     boards.reserve(workers_.size());
     for (const auto* worker : workers_) boards.push_back(worker->upstream_board.read());
-    return readiness_.answer(boards, is_draining_.load(std::memory_order_relaxed), now_());
+    return readiness_.answer(names, boards, is_draining_.load(std::memory_order_relaxed), now_());
 }
 
 std::string ProxyStatus::metrics() { return exposition_.text(); }

@@ -74,21 +74,23 @@ struct Merged {
     }
 };
 
-Merged merge(const std::vector<std::vector<UpstreamSnapshot>>& workers, std::size_t index) {
+Merged merge(const std::vector<std::vector<UpstreamSnapshot>>& workers, const std::string& name) {
     Merged merged;
     for (std::size_t worker = 0; worker < workers.size(); ++worker) {
         const auto where = " (worker " + std::to_string(worker) + ")";
-        if (workers[worker].size() <= index || workers[worker][index].name.empty()) {
+        const auto& board = workers[worker];
+        const auto upstream =
+            std::find_if(board.begin(), board.end(), [&](const auto& published) { return published.name == name; });
+        if (upstream == board.end()) {
             merged.not_ready("not started" + where);
             continue;
         }
-        const auto& upstream = workers[worker][index];
-        for (const auto& app_server : upstream.app_servers) {
+        for (const auto& app_server : upstream->app_servers) {
             merged.merge(app_server);
             if (app_server.state == AppServerState::pending)
                 merged.not_ready("first attempt to link " + app_server.address + " is under way" + where);
         }
-        if (!upstream.was_linked) merged.not_ready("no app server has been linked yet" + where);
+        if (!upstream->was_linked) merged.not_ready("no app server has been linked yet" + where);
     }
     return merged;
 }
@@ -109,20 +111,19 @@ Json to_json(const AppServerSnapshot& app_server) {
 
 }  // namespace
 
-Readiness::Readiness(std::vector<std::string> upstream_names) : upstream_names_(std::move(upstream_names)) {}
-
-AdminSource::Answer Readiness::answer(const std::vector<std::vector<UpstreamSnapshot>>& workers, bool is_draining,
+AdminSource::Answer Readiness::answer(const std::vector<std::string>& upstream_names,
+                                      const std::vector<std::vector<UpstreamSnapshot>>& workers, bool is_draining,
                                       Clock::time_point now) {
     bool all_ready = true;
     auto upstreams = Json::array();
-    for (std::size_t i = 0; i < upstream_names_.size(); ++i) {
-        auto merged = merge(workers, i);
+    for (const auto& name : upstream_names) {
+        auto merged = merge(workers, name);
         all_ready = all_ready && merged.why.empty();
-        Json json{{"name", upstream_names_[i]}, {"ready", was_ready_ || merged.why.empty()}};
+        Json json{{"name", name}, {"ready", was_ready_ || merged.why.empty()}};
         if (!was_ready_ && !merged.why.empty()) json["why"] = merged.why;
         json["app_servers"] = Json::array();
         for (auto& app_server : merged.app_servers) {
-            if (app_server.are_several(now)) report_several(upstream_names_[i], app_server.shown);
+            if (app_server.are_several(now)) report_several(name, app_server.shown);
             json["app_servers"].push_back(to_json(app_server.shown));
         }
         upstreams.push_back(std::move(json));

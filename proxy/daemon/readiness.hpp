@@ -22,10 +22,8 @@ class Readiness {
     /// address answers for several.
     static constexpr std::chrono::seconds kRestart{20};
 
-    /// The names of the upstreams in the order of the settings.
-    explicit Readiness(std::vector<std::string> upstream_names);
-
-    /// `workers`: what each worker's UpstreamBoard holds. The body is one JSON object:
+    /// `upstream_names`: in the order in which they are shown. `workers`: what each worker's UpstreamBoard holds. The
+    /// body is one JSON object:
     ///
     ///     {"ready":false,"draining":false,"upstreams":[{"name":"chat","ready":false,"why":"…","app_servers":[
     ///       {"address":"tcp://…","name":"a","epoch":"00f1…","state":"failed","links_up":0,"links":5,"last_error":"…"}]}]}
@@ -33,13 +31,13 @@ class Readiness {
     /// `why` is there while the upstream is not ready, `last_error` where there is one. An app server shows the worst
     /// state that a worker has with it; where workers see several behind its address, `last_error` says so, and the log
     /// once.
-    AdminSource::Answer answer(const std::vector<std::vector<UpstreamSnapshot>>& workers, bool is_draining,
+    AdminSource::Answer answer(const std::vector<std::string>& upstream_names,
+                               const std::vector<std::vector<UpstreamSnapshot>>& workers, bool is_draining,
                                Clock::time_point now);
 
   private:
     void report_several(const std::string& upstream, AppServerSnapshot& app_server);
 
-    const std::vector<std::string> upstream_names_;
     bool was_ready_ = false;
     std::set<std::string> several_at_;  // addresses that were logged
 };

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 #include <stdexcept>
+#include <utility>
 
 #include "proxy/http/http_answer.hpp"
 #include "proxy/log/logging.hpp"
@@ -20,22 +21,19 @@ constexpr auto kDrainStep = 20ms;
 
 }  // namespace
 
-Worker::Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters)
-    : settings_(shares.settings),
-      counters_(counters),
-      admission_(shares.admission),
-      verbs_(shares.verbs),
+Worker::Worker(std::shared_ptr<const Generation> generation, ConnectionLimits& admission, VerbBus& verbs,
+               const ProxyIdentity& identity, WorkerCounters& counters)
+    : counters_(counters),
+      admission_(admission),
+      verbs_(verbs),
       index_(identity.worker),
-      home_{loop_, settings_, counters, sessions_},
-      http_(HttpContext{loop_, shares.rules, shares.files, settings_.timeouts, counters, *this}) {
-    for (std::size_t i = 0; i < settings_.upstreams.size(); ++i) {
-        upstreams_.push_back(std::make_unique<Upstream>(loop_, settings_, identity, i, counters_));
+      home_{loop_, counters, sessions_},
+      http_(HttpContext{loop_, current_, counters, *this}) {
+    for (const auto& upstream : generation->settings.upstreams) {
+        upstreams_.push_back(std::make_unique<Upstream>(loop_, identity, generation, upstream, counters_));
     }
-    for (const auto& route : settings_.routes) {
-        const auto at = std::find_if(upstreams_.begin(), upstreams_.end(),
-                                     [&](const auto& upstream) { return upstream->name() == route.upstream; });
-        upstream_of_route_.push_back(at == upstreams_.end() ? nullptr : at->get());
-    }
+    const auto find = [this](const std::string& name) { return find_upstream(name); };
+    current_ = new WorkerRoutes(std::move(generation), find);
     verbs_.join(index_, loop_, [this](std::string_view upstream, protocol::Bytes body) { on_verb(upstream, body); });
 }
 
@@ -54,7 +52,7 @@ void Worker::listen(ListenSockets sockets) {
     loop_.post([this, sockets = std::move(sockets)]() mutable {
         for (auto& socket : sockets) {
             listeners_.push_back(
-                std::make_unique<Listener>(loop_, std::move(socket), settings_.limits, admission_, http_));
+                std::make_unique<Listener>(loop_, std::move(socket), settings().limits, admission_, http_));
             listeners_.back()->start();
         }
     });
@@ -78,26 +76,31 @@ void Worker::run() {
     }
 }
 
-void Worker::resize(std::size_t upstream, unsigned pool_size) {
-    loop_.post([this, upstream, pool_size] { upstreams_[upstream]->resize(pool_size); });
+void Worker::resize(std::string_view upstream, unsigned pool_size) {
+    loop_.post([this, name = std::string(upstream), pool_size] {
+        if (Upstream* found = find_upstream(name)) found->resize(pool_size);
+    });
+}
+
+Upstream* Worker::find_upstream(std::string_view name) const {
+    const auto found = std::find_if(upstreams_.begin(), upstreams_.end(),
+                                    [&](const auto& upstream) { return upstream->name() == name; });
+    return found == upstreams_.end() ? nullptr : found->get();
 }
 
 /// A verb that came to another worker.
 void Worker::on_verb(std::string_view upstream, protocol::Bytes body) {
-    const auto found = std::find_if(upstreams_.begin(), upstreams_.end(),
-                                    [&](const auto& candidate) { return candidate->name() == upstream; });
-    if (found == upstreams_.end()) return;
-    Verbs verbs((*found)->connections());
+    Upstream* const found = find_upstream(upstream);
+    if (found == nullptr) return;
+    Verbs verbs(found->connections());
     apply_verb(verbs, body);
 }
 
 void Worker::on_upgrade(Upgraded client) {
     if (refuses_) return refuse(std::move(client), RefuseReason::draining, "this proxy is being stopped");
-    const std::size_t route = client.request.route;
-    Upstream& upstream = *upstream_of_route_[route];
-    const auto& settings = settings_.routes[route];
-    auto session = std::make_unique<Session>(home_, upstream.connections(), settings);
-    const auto asks = settings.ask ? Attachment::Asks::yes : Attachment::Asks::no;
+    Upstream& upstream = *client.route->upstream;
+    auto session = std::make_unique<Session>(home_, upstream.connections(), client.route);
+    const auto asks = client.route->settings.ask ? Attachment::Asks::yes : Attachment::Asks::no;
     if (!upstream.open(session->attachment(), client.request, client.peer_address, asks)) {
         return refuse(std::move(client), RefuseReason::no_app_server, "no app server is available");
     }
@@ -135,7 +138,7 @@ void Worker::begin_drain(Listener::Waiting waiting) {
     for (const auto& listener : listeners_) listener->stop(waiting);
     http_.wind_down();
     refuses_ = waiting == Listener::Waiting::take;
-    drain_ends_ = loop_.now() + settings_.drain_timeout;
+    drain_ends_ = loop_.now() + settings().drain_timeout;
     on_drain_step(loop_.now());
 }
 
@@ -143,7 +146,7 @@ void Worker::begin_drain(Listener::Waiting waiting) {
 void Worker::on_drain_step(net::Clock::time_point now) {
     // The last Closes are to reach the app servers before the Byes do, and what clients have left behind.
     if ((sessions_.size() == 0 && http_.size() == 0 && ring_bytes() == 0 && counters_.held_connections.value() == 0) ||
-        now >= drain_ends_ + settings_.timeouts.close) {
+        now >= drain_ends_ + settings().timeouts.close) {
         verbs_.leave(index_);
         http_.stop([] {});
         for (const auto& upstream : upstreams_) upstream->stop();

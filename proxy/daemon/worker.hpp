@@ -2,7 +2,7 @@
 
 #include <functional>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -13,28 +13,22 @@
 #include "proxy/daemon/listen_sockets.hpp"
 #include "proxy/http/http_sessions.hpp"
 #include "proxy/http/listener.hpp"
+#include "proxy/http/worker_routes.hpp"
 #include "proxy/metrics/counters.hpp"
 #include "proxy/upstreams/upstream.hpp"
 #include "proxy/verbs/verb_bus.hpp"
 
 namespace trunkline::proxy {
 
-/// What all workers look at: constant after start, or safe from any thread.
-struct WorkerShares {
-    const config::Settings& settings;
-    const UpgradeRules& rules;
-    const std::vector<std::shared_ptr<const StaticFiles>>& files;  ///< by route
-    ConnectionLimits& admission;
-    VerbBus& verbs;
-};
-
 /// One thread of the proxy with all that lives on it: a loop, its listeners, the sessions that came in by
-/// them, and its own pools to every app server. It shares settings that never change with the others, and nothing else.
+/// them, and its own pools to every app server. With the others it shares generations, which never change, the limits
+/// of connections and the bus for verbs, and nothing else.
 /// Made, started and stopped on main's thread.
 class Worker final : private UpgradeSink {
   public:
-    /// All that is shared outlives it.
-    Worker(const WorkerShares& shares, const ProxyIdentity& identity, WorkerCounters& counters);
+    /// `admission`, `verbs` and `counters` outlive it.
+    Worker(std::shared_ptr<const Generation> generation, ConnectionLimits& admission, VerbBus& verbs,
+           const ProxyIdentity& identity, WorkerCounters& counters);
     ~Worker() override;
 
     /// Takes clients from these sockets, from `start` on. Any thread.
@@ -43,10 +37,11 @@ class Worker final : private UpgradeSink {
     /// Begins to dial and to serve, on a thread of its own.
     void start();
 
-    /// Another number of links to each app server of this upstream from now on, of all workers together. Any thread.
-    void resize(std::size_t upstream, unsigned pool_size);
+    /// Another number of links to each app server of the upstream of that name from now on, of all workers together.
+    /// Any thread.
+    void resize(std::string_view upstream, unsigned pool_size);
 
-    /// Stops accepting at once and closes the clients, evenly over `settings.drain_timeout`; then says Bye to the app
+    /// Stops accepting at once and closes the clients, evenly over the `drain_timeout`; then says Bye to the app
     /// servers, ends the thread and calls `done` on it. Where the clients that wait are left to another process, those
     /// that have come and not yet asked for anything are still let in. Any thread, once.
     void drain(Listener::Waiting waiting, std::function<void()> done);
@@ -68,7 +63,9 @@ class Worker final : private UpgradeSink {
     void on_heartbeat(net::Clock::time_point now);
     void on_drain_step(net::Clock::time_point now);
 
-    const config::Settings& settings_;
+    const config::Settings& settings() const { return current_->generation().settings; }
+    Upstream* find_upstream(std::string_view name) const;
+
     WorkerCounters& counters_;
     ConnectionLimits& admission_;
     VerbBus& verbs_;
@@ -77,7 +74,7 @@ class Worker final : private UpgradeSink {
     SessionTable sessions_;
     SessionHome home_;
     std::vector<std::unique_ptr<Upstream>> upstreams_;
-    std::vector<Upstream*> upstream_of_route_;  // by index of the route; null for files
+    WorkerRoutesPtr current_;  // the generation for whoever comes now: from here all settings are reached
     HttpSessions http_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     net::Clock::time_point heartbeat_due_{};

@@ -62,6 +62,7 @@ Refusal no_such_file(const FileRequest& request) {
 HttpSession::HttpSession(HttpContext& context, net::Gate::Pass pass, net::ByteStream stream, std::string peer_address,
                          ConnectionTicket ticket)
     : context_(context),
+      routes_(context.current),
       pass_(std::move(pass)),
       ticket_(std::move(ticket)),
       stream_(std::move(stream)),
@@ -121,7 +122,7 @@ HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
         decision = bad_request("There were bytes behind the request head.");
     }
     if (auto* request = std::get_if<FileRequest>(&decision)) {
-        const StaticFile* file = context_.files[request->route]->find(request->name);
+        const StaticFile* file = routes_->generation().files[request->route]->find(request->name);
         if (file != nullptr) {
             request->keep_alive = request->keep_alive && !is_last_;
             const FileAnswer found = file_answer(*request, *file);
@@ -137,7 +138,7 @@ HttpSession::Awaitable<HttpSession::Next> HttpSession::serve_request() {
 }
 
 HttpSession::Awaitable<HttpSession::Head> HttpSession::read_head() {
-    set_deadline(is_last_ ? std::min(kLastHead, context_.timeouts.request_head) : context_.timeouts.request_head);
+    set_deadline(is_last_ ? std::min(kLastHead, timeouts().request_head) : timeouts().request_head);
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
@@ -202,7 +203,8 @@ Decision HttpSession::judge_head() {
     head.version = parsed.version();
     head.headers.reserve(16);
     for (const auto& field : parsed) head.headers.push_back({view(field.name_string()), view(field.value())});
-    return context_.rules.decide(head);
+    routes_ = context_.current;
+    return routes_->generation().rules.decide(head);
 }
 
 /// Reads what is behind the head already and no event would tell of.
@@ -221,6 +223,7 @@ void HttpSession::hand_over(UpgradeRequest request) {
 
     Upgraded client;
     client.stream = std::move(stream_);
+    client.route = routes_->route(request.route);
     client.request = std::move(request);
     client.peer_address = std::move(peer_address_);
     client.ticket = std::move(ticket_);
@@ -238,7 +241,7 @@ HttpSession::Awaitable<> HttpSession::answer(Refusal refusal) {
 
 HttpSession::Awaitable<bool> HttpSession::write(std::string_view head, std::string_view body) {
     while (true) {
-        set_deadline(context_.timeouts.write_progress);
+        set_deadline(timeouts().write_progress);
         const std::array<std::string_view, 2> pieces{head, body};
         const auto out = co_await write_some(pieces);
         if (out.status != IoResult::Status::ok) co_return false;

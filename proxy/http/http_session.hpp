@@ -1,12 +1,11 @@
 #pragma once
 
-#include "config/settings.hpp"
 #include "net/byte_stream.hpp"
 #include "net/gate.hpp"
 #include "net/loop.hpp"
 #include "net/stream_wait.hpp"
-#include "proxy/http/static_files.hpp"
 #include "proxy/http/upgrade_sink.hpp"
+#include "proxy/http/worker_routes.hpp"
 #include "proxy/metrics/counters.hpp"
 
 #include <boost/intrusive/list.hpp>
@@ -16,16 +15,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace trunkline::proxy {
 
 /// What the HTTP phase of one worker needs; all of it outlives the worker's `HttpSessions`.
 struct HttpContext {
     net::Loop& loop;
-    const UpgradeRules& rules;                                     ///< shared by all workers
-    const std::vector<std::shared_ptr<const StaticFiles>>& files;  ///< by route, shared by all workers
-    config::TimeoutSettings timeouts;
+    const WorkerRoutesPtr& current;  ///< for requests that come now; the worker may replace it
     WorkerCounters& counters;
     UpgradeSink& sink;
 };
@@ -83,7 +79,10 @@ class HttpSession
     void set_deadline(std::chrono::milliseconds after);
     void on_deadline(net::Clock::time_point now);
 
+    const config::TimeoutSettings& timeouts() const { return routes_->generation().settings.timeouts; }
+
     HttpContext& context_;
+    WorkerRoutesPtr routes_;  // those that were current when the request under way had come, or else the client
     net::Gate::Pass pass_;
     ConnectionTicket ticket_;
     net::ByteStream stream_;

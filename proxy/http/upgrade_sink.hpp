@@ -3,6 +3,7 @@
 #include "net/byte_stream.hpp"
 #include "proxy/http/connection_limits.hpp"
 #include "proxy/http/upgrade.hpp"
+#include "proxy/http/worker_routes.hpp"
 
 #include <string>
 
@@ -12,6 +13,7 @@ namespace trunkline::proxy {
 struct Upgraded {
     net::ByteStream stream;  ///< watched by nobody, and drained: an event of the poller tells of all that comes
     UpgradeRequest request;
+    RoutePtr route;
     std::string peer_address;  ///< `address:port`, an IPv6 address in brackets
     ConnectionTicket ticket;   ///< to be kept as long as the socket
 };

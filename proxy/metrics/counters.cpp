@@ -1,7 +1,6 @@
 #include "proxy/metrics/counters.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace trunkline::proxy {
 
@@ -13,10 +12,20 @@ void LagHistogram::record(std::chrono::nanoseconds lag) noexcept {
     sum_nanoseconds_.add(static_cast<std::uint64_t>(lag.count()));
 }
 
-WorkerCounters::WorkerCounters(std::vector<std::string> upstream_names)
-    : upstream_names_(std::move(upstream_names)),
-      upstreams_(upstream_names_.size()),
-      // A worker that has only been built is alive: it gets its ten seconds to turn for the first time.
-      turned_at_(std::chrono::steady_clock::now().time_since_epoch().count()) {}
+WorkerCounters::WorkerCounters(const std::vector<std::string>& upstream_names)
+    // A worker that has only been built is alive: it gets its ten seconds to turn for the first time.
+    : turned_at_(std::chrono::steady_clock::now().time_since_epoch().count()) {
+    for (const auto& name : upstream_names) upstream(name);
+}
+
+UpstreamCounters& WorkerCounters::upstream(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    for (auto& upstream : upstreams_) {
+        if (upstream.name == name) return upstream.counters;
+    }
+    auto& added = upstreams_.emplace_back();
+    added.name = name;
+    return added.counters;
+}
 
 }  // namespace trunkline::proxy

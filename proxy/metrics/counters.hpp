@@ -5,7 +5,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/metrics/close_reason.hpp"
@@ -69,14 +72,20 @@ struct UpstreamCounters {
 /// outlives the worker's thread.
 class WorkerCounters {
   public:
-    /// The upstreams in the order of the settings.
-    explicit WorkerCounters(std::vector<std::string> upstream_names);
+    /// The upstreams that are known at once.
+    explicit WorkerCounters(const std::vector<std::string>& upstream_names);
     WorkerCounters(const WorkerCounters&) = delete;
     WorkerCounters& operator=(const WorkerCounters&) = delete;
 
-    UpstreamCounters& upstream(std::size_t index) noexcept { return upstreams_[index]; }
-    const UpstreamCounters& upstream(std::size_t index) const noexcept { return upstreams_[index]; }
-    const std::vector<std::string>& upstream_names() const noexcept { return upstream_names_; }
+    /// Those of the upstream of that name, made now if it is new; they stay where they are. To be looked up once. Any
+    /// thread.
+    UpstreamCounters& upstream(std::string_view name);
+    /// Calls `f(name, counters)` for each upstream, the oldest first. Any thread.
+    template <class F>
+    void for_each_upstream(F f) const {
+        const std::lock_guard lock(mutex_);
+        for (const auto& upstream : upstreams_) f(upstream.name, upstream.counters);
+    }
 
     Counter& refused(RefuseReason reason) noexcept { return refused_[static_cast<std::size_t>(reason)]; }
     Counter& closes(CloseReason reason) noexcept { return closes_[static_cast<std::size_t>(reason)]; }
@@ -122,8 +131,13 @@ class WorkerCounters {
     UpstreamBoard upstream_board;
 
   private:
-    const std::vector<std::string> upstream_names_;
-    std::vector<UpstreamCounters> upstreams_;  // never resized: atomics do not move
+    struct NamedUpstream {
+        std::string name;
+        UpstreamCounters counters;
+    };
+
+    mutable std::mutex mutex_;
+    std::deque<NamedUpstream> upstreams_;  // shared, under mutex_; grows at its end, so that nothing in it moves
     std::array<Counter, kRefuseReasonCount> refused_;
     std::array<Counter, kCloseReasonCount> closes_;
     std::array<Counter, kDropReasonCount> drops_;

@@ -95,14 +95,20 @@ MetricFamily loop_lag(const std::vector<const WorkerCounters*>& workers) {
 void append_connections(std::vector<MetricFamily>& out, const std::vector<const WorkerCounters*>& workers) {
     auto connections = family("trunkline_connections", "Connections that are open", MetricType::Gauge);
     auto opens = family("trunkline_opens_total", "Connections accepted", MetricType::Counter);
-    if (!workers.empty()) {
-        const auto& names = workers.front()->upstream_names();
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            add(connections, {label("upstream", names[i])},
-                sum(workers, [&](const WorkerCounters& worker) { return worker.upstream(i).connections.value(); }));
-            add(opens, {label("upstream", names[i])},
-                sum(workers, [&](const WorkerCounters& worker) { return worker.upstream(i).opens.value(); }));
-        }
+    struct Upstream {
+        double connections = 0;
+        double opens = 0;
+    };
+    std::map<std::string, Upstream> upstreams;
+    for (const auto* worker : workers) {
+        worker->for_each_upstream([&](const std::string& name, const UpstreamCounters& counters) {
+            upstreams[name].connections += static_cast<double>(counters.connections.value());
+            upstreams[name].opens += static_cast<double>(counters.opens.value());
+        });
+    }
+    for (const auto& [name, upstream] : upstreams) {
+        add(connections, {label("upstream", name)}, upstream.connections);
+        add(opens, {label("upstream", name)}, upstream.opens);
     }
     out.push_back(std::move(connections));
     out.push_back(std::move(opens));

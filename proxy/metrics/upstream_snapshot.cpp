@@ -18,11 +18,14 @@ std::string several_app_servers_at(std::string_view address) {
     return "several app servers answer at " + std::string(address) + "; each needs an address of its own";
 }
 
-void UpstreamBoard::publish(std::size_t upstream, UpstreamSnapshot snapshot) {
+void UpstreamBoard::publish(UpstreamSnapshot snapshot) {
     const std::lock_guard lock(mutex_);
-    if (upstreams_.size() <= upstream) upstreams_.resize(upstream + 1);
-    // Swapped, so that the old one is freed outside the lock.
-    std::swap(upstreams_[upstream], snapshot);
+    for (auto& upstream : upstreams_) {
+        if (upstream.name != snapshot.name) continue;
+        std::swap(upstream, snapshot);  // so that the old one is freed outside the lock
+        return;
+    }
+    upstreams_.push_back(std::move(snapshot));
 }
 
 std::vector<UpstreamSnapshot> UpstreamBoard::read() const {

@@ -45,10 +45,10 @@ struct UpstreamSnapshot {
 /// lost, dial failed, name resolved), never per message. Both functions may be called from any thread.
 class UpstreamBoard {
   public:
-    /// Replaces what stands at the upstream's index in the settings.
-    void publish(std::size_t upstream, UpstreamSnapshot snapshot);
+    /// Replaces what stands for the upstream of that name.
+    void publish(UpstreamSnapshot snapshot);
 
-    /// What was published last, one per index; an upstream that was never published has an empty name.
+    /// What was published last of each upstream.
     std::vector<UpstreamSnapshot> read() const;
 
   private:

@@ -1,9 +1,10 @@
 #include "proxy/upstreams/upstream.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "net/resolve.hpp"
-#include "proxy/http/upgrade.hpp"
+#include "proxy/http/generation.hpp"
 #include "proxy/log/logging.hpp"
 #include "trunkline/protocol/ascii.hpp"
 #include "trunkline/protocol/service/extension.hpp"
@@ -56,17 +57,16 @@ struct Upstream::Configured {
     std::string error;
 };
 
-Upstream::Upstream(net::Loop& loop, const config::Settings& settings, const ProxyIdentity& identity, std::size_t index,
-                   WorkerCounters& counters)
+Upstream::Upstream(net::Loop& loop, const ProxyIdentity& identity, std::shared_ptr<const Generation> generation,
+                   const config::UpstreamSettings& settings, WorkerCounters& counters)
     : loop_(loop),
-      links_(settings.links),
-      link_key_(settings.link_key),
-      counters_(counters),
       identity_(identity),
-      index_(index),
-      settings_(settings.upstreams[index]),
+      generation_(std::move(generation)),
+      links_(generation_->settings.links),
+      settings_(settings),
+      counters_(counters),
       balancer_(settings_.balance),
-      connections_(settings_, loop, counters, counters.upstream(index), settings.links, *this),
+      connections_(settings_, loop, counters, counters.upstream(settings.name), links_, *this),
       ids_(identity.epoch) {
     for (const auto& endpoint : settings_.app_servers) {
         configured_.push_back(
@@ -189,7 +189,7 @@ PoolSettings Upstream::pool_settings(const net::Endpoint& address, bool is_direc
     PoolSettings pool;
     pool.address = address;
     pool.lanes = lanes_of_worker();
-    pool.key = {link_key_, !address.is_local()};
+    pool.key = {generation_->settings.link_key, !address.is_local()};
     pool.lane.window_bytes = links_.window_bytes;
     pool.lane.ring_bytes = links_.ring_bytes;
     pool.lane.max_frame_bytes = links_.max_frame_bytes;
@@ -228,7 +228,7 @@ void Upstream::publish() {
         snapshot.app_servers.push_back(std::move(unresolved));
     }
     snapshot.was_linked = was_linked_;
-    counters_.upstream_board.publish(index_, std::move(snapshot));
+    counters_.upstream_board.publish(std::move(snapshot));
 }
 
 bool Upstream::is_looking_up() const noexcept {

@@ -14,6 +14,7 @@
 
 namespace trunkline::proxy {
 
+struct Generation;
 struct UpgradeRequest;
 
 /// Who this proxy is, as its links announce it; the same in all workers.
@@ -27,8 +28,9 @@ struct ProxyIdentity {
 /// One upstream on one worker: its app servers, and the connections that this worker holds for it. Owned by the worker.
 class Upstream final : public DialledAppServer::Owner, public AppServers {
   public:
-    Upstream(net::Loop& loop, const config::Settings& settings, const ProxyIdentity& identity, std::size_t index,
-             WorkerCounters& counters);
+    /// `settings` are of `generation`.
+    Upstream(net::Loop& loop, const ProxyIdentity& identity, std::shared_ptr<const Generation> generation,
+             const config::UpstreamSettings& settings, WorkerCounters& counters);
     ~Upstream();
 
     /// Resolves the names and dials, now and again and again.
@@ -68,12 +70,11 @@ class Upstream final : public DialledAppServer::Owner, public AppServers {
     PoolSettings pool_settings(const net::Endpoint& address, bool is_direct) const;
 
     net::Loop& loop_;
-    const config::LinkSettings& links_;
-    const std::string& link_key_;
-    WorkerCounters& counters_;
     const ProxyIdentity identity_;
-    const std::size_t index_;
+    const std::shared_ptr<const Generation> generation_;  // that these settings are of
+    const config::LinkSettings& links_;
     const config::UpstreamSettings& settings_;
+    WorkerCounters& counters_;
     Balancer balancer_;
     UpstreamConnections connections_;
     unsigned pool_size_ = 0;  // over all workers, at least one each

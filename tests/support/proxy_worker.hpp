@@ -14,7 +14,9 @@
 #include "net/listen_socket.hpp"
 #include "proxy/clients/session.hpp"
 #include "proxy/clients/session_table.hpp"
+#include "proxy/http/generation.hpp"
 #include "proxy/http/upgrade_sink.hpp"
+#include "proxy/http/worker_routes.hpp"
 #include "proxy/upstreams/upstream.hpp"
 
 namespace trunkline::tests {
@@ -46,7 +48,10 @@ class ProxyWorker {
   public:
     explicit ProxyWorker(const std::string& app_server, const proxy::ProxyIdentity& identity = {},
                          const std::string& other_app_server = {})
-        : settings_(make_settings(app_server, other_app_server)), upstream_(loop_, settings_, identity, 0, counters_) {}
+        : generation_(std::make_shared<proxy::Generation>(make_settings(app_server, other_app_server))),
+          upstream_(loop_, identity, generation_, generation_->settings.upstreams[0], counters_) {
+        use(generation_);
+    }
     ~ProxyWorker() {
         upstream_.stop();
         loop_.run_for(std::chrono::milliseconds(0));
@@ -58,14 +63,23 @@ class ProxyWorker {
         proxy::UpgradeRequest request;
         request.key = "dGhlIHNhbXBsZSBub25jZQ==";
         request.path = "/";
-        const auto asks = settings_.routes[0].ask ? proxy::Attachment::Asks::yes : proxy::Attachment::Asks::no;
-        auto session = std::make_unique<proxy::Session>(home_, upstream_.connections(), settings_.routes[0]);
+        const auto route = current_->route(0);
+        const auto asks = route->settings.ask ? proxy::Attachment::Asks::yes : proxy::Attachment::Asks::no;
+        auto session = std::make_unique<proxy::Session>(home_, upstream_.connections(), route);
         if (!upstream_.open(session->attachment(), request, "127.0.0.1:1", asks)) return std::nullopt;
         auto [ours, theirs] = tcp_pair();
         sessions_.add(std::move(session))
-            .start({net::ByteStream(theirs.release()), std::move(request), "127.0.0.1:1", proxy::ConnectionTicket()});
+            .start({net::ByteStream(theirs.release()), std::move(request), route, "127.0.0.1:1",
+                    proxy::ConnectionTicket()});
         return std::move(ours);
     }
+
+    /// From now on this generation is the current one, for new clients; the upstream keeps the first one.
+    void use(std::shared_ptr<const proxy::Generation> generation) {
+        const auto find = [this](const std::string&) { return &upstream_; };
+        current_ = new proxy::WorkerRoutes(std::move(generation), find);
+    }
+    std::weak_ptr<const proxy::Generation> first_generation() { return generation_; }
 
     /// Runs the loop until `done()`, for ten seconds at the most.
     template <class Predicate>
@@ -79,7 +93,7 @@ class ProxyWorker {
     }
 
     net::Loop& loop() { return loop_; }
-    config::Settings& settings() { return settings_; }  // before `start` only
+    config::Settings& settings() { return generation_->settings; }  // before `start` only
     proxy::WorkerCounters& counters() { return counters_; }
     proxy::SessionTable& sessions() { return sessions_; }
     proxy::Upstream& upstream() { return upstream_; }
@@ -109,12 +123,13 @@ class ProxyWorker {
         return settings;
     }
 
-    config::Settings settings_;
+    const std::shared_ptr<proxy::Generation> generation_;  // the first
     net::Loop loop_;
     proxy::WorkerCounters counters_{{"test"}};
     proxy::SessionTable sessions_;
-    proxy::SessionHome home_{loop_, settings_, counters_, sessions_};
+    proxy::SessionHome home_{loop_, counters_, sessions_};
     proxy::Upstream upstream_;
+    proxy::WorkerRoutesPtr current_;
 };
 
 }  // namespace trunkline::tests

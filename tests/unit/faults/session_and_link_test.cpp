@@ -77,7 +77,7 @@ class Scenario {
         CHECK(proxy_.run_until([&] { return proxy_.sessions().size() == 0; }));
         CHECK(proxy_.upstream().connections().directory.size() == 0);
         CHECK(proxy_.counters().outbox_bytes.value() == 0);
-        CHECK(proxy_.counters().upstream(0).connections.value() == 0);
+        CHECK(proxy_.counters().upstream("test").connections.value() == 0);
     }
 
   private:

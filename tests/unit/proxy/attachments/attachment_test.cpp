@@ -102,7 +102,7 @@ struct Fixture final : proxy::AppServers {
     const config::UpstreamSettings settings = upstream_settings();
     const config::LinkSettings links;
     proxy::WorkerCounters counters{{"test"}};
-    proxy::UpstreamConnections connections{settings, loop, counters, counters.upstream(0), links, *this};
+    proxy::UpstreamConnections connections{settings, loop, counters, counters.upstream("test"), links, *this};
 };
 
 /// A client that is open at the port of the fixture.

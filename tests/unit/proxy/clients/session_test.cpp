@@ -97,7 +97,7 @@ struct Asking : Fixture {
     void expect_nothing_left() {
         CHECK(proxy.run_until([&] { return proxy.sessions().size() == 0; }));
         CHECK(handled.empty());
-        CHECK(proxy.counters().upstream(0).opens.value() == 0);
+        CHECK(proxy.counters().upstream("test").opens.value() == 0);
     }
 };
 

@@ -28,7 +28,7 @@ TEST_CASE("ProxyStatus: draining ends readiness", "[proxy][admin]") {
     WorkerCounters worker({"chat"});
     ProxyStatus status({&worker});
     CHECK_FALSE(status.readiness().ok);
-    worker.upstream_board.publish(0, {.name = "chat", .was_linked = true, .app_servers = {}});
+    worker.upstream_board.publish({.name = "chat", .was_linked = true, .app_servers = {}});
     CHECK(status.readiness().ok);
     CHECK(status.metrics().find("trunkline_draining 0\n") != std::string::npos);
     status.set_draining();
@@ -42,10 +42,10 @@ TEST_CASE("ProxyStatus: counts the connections of all workers and upstreams", "[
     WorkerCounters second({"chat", "feed"});
     ProxyStatus status({&first, &second});
     CHECK(status.connections() == 0);
-    first.upstream(0).connections.add(3);
-    first.upstream(1).connections.add(4);
-    second.upstream(1).connections.add(5);
+    first.upstream("chat").connections.add(3);
+    first.upstream("feed").connections.add(4);
+    second.upstream("feed").connections.add(5);
     CHECK(status.connections() == 12);
-    second.upstream(1).connections.add(-5);
+    second.upstream("feed").connections.add(-5);
     CHECK(status.connections() == 7);
 }

@@ -51,8 +51,9 @@ TEST_CASE("Readiness: each app server tried, each upstream linked once, on every
         {"both linked", {{upstream(true, {kLinked})}, {upstream(true, {kLinked})}}, true},
     }));
     CAPTURE(row.name);
-    Readiness readiness({"chat"});
-    const auto answer = readiness.answer(row.workers, false, kNow);
+    Readiness readiness;
+    const std::vector<std::string> names{"chat"};
+    const auto answer = readiness.answer(names, row.workers, false, kNow);
     CHECK(answer.ok == row.ready);
     const auto body = json::parse(answer.body);
     CHECK(body["ready"] == row.ready);
@@ -61,11 +62,12 @@ TEST_CASE("Readiness: each app server tried, each upstream linked once, on every
 }
 
 TEST_CASE("Readiness: once ready only draining ends it", "[proxy][admin]") {
-    Readiness readiness({"chat"});
-    CHECK_FALSE(readiness.answer({{upstream(true, {kLinked})}}, true, kNow).ok);
+    Readiness readiness;
+    const std::vector<std::string> names{"chat"};
+    CHECK_FALSE(readiness.answer(names, {{upstream(true, {kLinked})}}, true, kNow).ok);
     // It was ready then, though draining; a new address of a name changes nothing, nor does losing all.
-    CHECK(readiness.answer({{upstream(true, {kLost, kPending, kFailed})}}, false, kNow).ok);
-    const auto draining = readiness.answer({{upstream(true, {kLinked})}}, true, kNow);
+    CHECK(readiness.answer(names, {{upstream(true, {kLost, kPending, kFailed})}}, false, kNow).ok);
+    const auto draining = readiness.answer(names, {{upstream(true, {kLinked})}}, true, kNow);
     CHECK_FALSE(draining.ok);
     CHECK(json::parse(draining.body)["draining"] == true);
 }
@@ -74,9 +76,10 @@ TEST_CASE("Readiness: the body says which app server, and why", "[proxy][admin]"
     auto up = kLinked;
     up.name = "a-\xff";  // announced by the peer: any bytes
     up.epoch = 0xfedcba9876543210;
-    Readiness readiness({"chat", "feed"});
+    Readiness readiness;
+    const std::vector<std::string> names{"chat", "feed"};
     const auto answer =
-        readiness.answer({{upstream(true, {up, kFailed})}, {upstream(true, {kLost, kFailed})}}, false, kNow);
+        readiness.answer(names, {{upstream(true, {up, kFailed})}, {upstream(true, {kLost, kFailed})}}, false, kNow);
     CHECK_FALSE(answer.ok);  // nobody published feed
     const auto body = json::parse(answer.body);
     const auto& servers = body["upstreams"][0]["app_servers"];
@@ -124,9 +127,10 @@ TEST_CASE("Readiness: workers that are linked to different app servers at one ad
     CAPTURE(row.name);
     Boards boards;
     for (const auto& seen : row.workers) boards.push_back({upstream(true, {seen, kFailed})});
-    Readiness readiness({"chat"});
+    Readiness readiness;
+    const std::vector<std::string> names{"chat"};
     for (int asked = 0; asked < 2; ++asked) {
-        const auto answer = readiness.answer(boards, false, kNow);
+        const auto answer = readiness.answer(names, boards, false, kNow);
         CHECK(answer.ok);  // it serves all the same
         const auto servers = json::parse(answer.body)["upstreams"][0]["app_servers"];
         const auto error = servers[0].value("last_error", "");

@@ -23,13 +23,11 @@ class HttpFixture : public UpgradeSink {
         std::ofstream(directory_ / "index.html") << "<p>index";
         if (big_bytes != 0) std::ofstream(directory_ / "big.txt") << std::string(big_bytes, 'b');
 
-        std::vector<config::RouteSettings> routes(2);
-        routes[0].path = "/chat";
-        routes[0].upstream = "app";
-        routes[1].path = "/*";
-        routes[1].files = directory_;
-        files_ = load_static_files(routes);
-        rules_.emplace(routes);
+        settings_.routes.resize(2);
+        settings_.routes[0].path = "/chat";
+        settings_.routes[0].upstream = "app";
+        settings_.routes[1].path = "/*";
+        settings_.routes[1].files = directory_;
         timeouts.request_head = std::chrono::seconds(20);
     }
     ~HttpFixture() override {
@@ -44,12 +42,21 @@ class HttpFixture : public UpgradeSink {
     /// Begins to listen, with what the public members say.
     void start() {
         admission_.emplace(limits);
-        sessions_.emplace(HttpContext{loop, *rules_, files_, timeouts, counters, *this});
+        settings_.timeouts = timeouts;
+        settings_.limits = limits;
+        use(std::make_shared<const Generation>(settings_));
+        sessions_.emplace(HttpContext{loop, current_, counters, *this});
         auto socket = net::ListenSocket::open(net::Endpoint::tcp("127.0.0.1", 0));
         REQUIRE(socket);
         listener_.emplace(loop, std::move(socket).value(), limits, *admission_, *sessions_);
         listener_->start();
     }
+
+    /// From now on this generation is the current one.
+    void use(std::shared_ptr<const Generation> generation) {
+        current_ = new WorkerRoutes(std::move(generation), [](const std::string&) { return nullptr; });
+    }
+    const Generation& generation() const { return current_->generation(); }
 
     HttpClient connect() { return HttpClient(loop, listener_->local()); }
 
@@ -78,8 +85,8 @@ class HttpFixture : public UpgradeSink {
     void on_upgrade(Upgraded client) override { upgraded.push_back(std::move(client)); }
 
     std::filesystem::path directory_;
-    std::vector<std::shared_ptr<const StaticFiles>> files_;
-    std::optional<UpgradeRules> rules_;
+    config::Settings settings_;
+    WorkerRoutesPtr current_;
     std::optional<ConnectionLimits> admission_;
     std::optional<HttpSessions> sessions_;
     std::optional<Listener> listener_;

@@ -41,10 +41,28 @@ TEST_CASE("reasons: each has a label of its own", "[proxy][metrics]") {
 TEST_CASE("UpstreamBoard: the last publication of each upstream is read", "[proxy][metrics]") {
     UpstreamBoard board;
     CHECK(board.read().empty());
-    board.publish(1, {.name = "b", .was_linked = false, .app_servers = {}});
-    board.publish(1, {.name = "b", .was_linked = true, .app_servers = {}});
+    board.publish({.name = "b", .was_linked = false, .app_servers = {}});
+    board.publish({.name = "a", .was_linked = false, .app_servers = {}});
+    board.publish({.name = "b", .was_linked = true, .app_servers = {}});
     const auto upstreams = board.read();
     REQUIRE(upstreams.size() == 2);
-    CHECK(upstreams[0].name.empty());
-    CHECK(upstreams[1].was_linked);
+    CHECK(upstreams[0].name == "b");
+    CHECK(upstreams[0].was_linked);
+    CHECK_FALSE(upstreams[1].was_linked);
+}
+
+TEST_CASE("WorkerCounters: an upstream is found by its name, or made, and stays where it is", "[proxy][metrics]") {
+    WorkerCounters counters({"a"});
+    UpstreamCounters& a = counters.upstream("a");
+    for (int i = 0; i < 1000; ++i) counters.upstream("later " + std::to_string(i)).opens.add(2);
+    CHECK(&counters.upstream("a") == &a);
+    a.opens.add();
+    std::uint64_t opens = 0;
+    std::size_t upstreams = 0;
+    counters.for_each_upstream([&](const std::string&, const UpstreamCounters& each) {
+        opens += each.opens.value();
+        ++upstreams;
+    });
+    CHECK(upstreams == 1001);
+    CHECK(opens == 2001);
 }

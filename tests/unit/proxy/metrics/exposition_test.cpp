@@ -32,10 +32,10 @@ UpstreamSnapshot with_lanes(std::string address, unsigned up, unsigned all) {
 TEST_CASE("Exposition: the counters of all workers, added up", "[proxy][metrics]") {
     WorkerCounters first({"chat", "feed"});
     WorkerCounters second({"chat", "feed"});
-    first.upstream(0).connections.add(5);
-    first.upstream(0).connections.add(-2);
-    second.upstream(0).connections.add(4);
-    second.upstream(1).opens.add(7);
+    first.upstream("chat").connections.add(5);
+    first.upstream("chat").connections.add(-2);
+    second.upstream("chat").connections.add(4);
+    second.upstream("feed").opens.add(7);
     first.refused(RefuseReason::origin).add(2);
     second.closes(CloseReason::outbox_full).add();
     first.count_message(Direction::to_app, 100);
@@ -50,8 +50,8 @@ TEST_CASE("Exposition: the counters of all workers, added up", "[proxy][metrics]
     first.loop_lag.record(300us);
     first.loop_lag.record(30ms);
     first.loop_lag.record(10s);
-    first.upstream_board.publish(0, with_lanes("tcp://10.0.0.5:7000", 2, 3));
-    second.upstream_board.publish(0, with_lanes("tcp://10.0.0.5:7000", 2, 2));
+    first.upstream_board.publish(with_lanes("tcp://10.0.0.5:7000", 2, 3));
+    second.upstream_board.publish(with_lanes("tcp://10.0.0.5:7000", 2, 2));
 
     const auto lines = lines_of(Exposition({&first, &second}, [] { return 12; }).text());
     for (const auto* line : {
