@@ -28,7 +28,7 @@ Poller::Poller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
 
 Poller::~Poller() { ::close(epoll_); }
 
-Poller::Token Poller::add(int fd, PollHandler& handler, boost::system::error_code& ec) {
+Poller::Token Poller::add(int fd, PollHandler& handler, boost::system::error_code& ec, Watch watch) {
     std::uint32_t slot = first_free_;
     if (slot == kNone) {
         slot = static_cast<std::uint32_t>(entries_.size());
@@ -41,7 +41,8 @@ Poller::Token Poller::add(int fd, PollHandler& handler, boost::system::error_cod
     const Token token{slot, entry.generation};
 
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | static_cast<std::uint32_t>(EPOLLET);
+    event.events = EPOLLIN | EPOLLRDHUP | static_cast<std::uint32_t>(EPOLLET);
+    if (watch == Watch::both) event.events |= EPOLLOUT;
     event.data.u64 = pack(token);
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
         ec.assign(errno, boost::system::system_category());

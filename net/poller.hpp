@@ -33,14 +33,20 @@ class Poller {
 
     static constexpr int kEventsPerTurn = 256;
 
+    /// What a socket is watched for.
+    enum class Watch {
+        both,
+        input,  ///< not for room to write, which a new socket has: that would be told at once
+    };
+
     Poller();  ///< Throws std::system_error if the kernel gives no epoll descriptor.
     ~Poller();
     Poller(const Poller&) = delete;
     Poller& operator=(const Poller&) = delete;
 
-    /// Watches `fd` for everything from now on; what is already there is reported once. The handler must outlive the
+    /// Watches `fd` from now on; what is already there is reported once. The handler must outlive the
     /// registration. On failure `ec` is set and the token is void.
-    Token add(int fd, PollHandler& handler, boost::system::error_code& ec);
+    Token add(int fd, PollHandler& handler, boost::system::error_code& ec, Watch watch = Watch::both);
 
     /// Forgets the registration. The caller closes the descriptor afterwards, which takes it out of the epoll set.
     void remove(Token token) noexcept;

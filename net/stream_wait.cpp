@@ -10,11 +10,15 @@ StreamWait::~StreamWait() {
     if (is_watched_) loop_.poller().remove(token_);
 }
 
-boost::system::error_code StreamWait::watch(const ByteStream& stream) {
+boost::system::error_code StreamWait::watch(const ByteStream& stream, IoResult::Wait event) {
     boost::system::error_code error;
-    if (is_watched_) return error;
-    token_ = loop_.poller().add(stream.descriptor(), *this, error);
+    const bool for_room = event == IoResult::Wait::writable;
+    if (is_watched_ && (is_watched_for_room_ || !for_room)) return error;
+    release(stream);
+    const auto watch = for_room ? Poller::Watch::both : Poller::Watch::input;
+    token_ = loop_.poller().add(stream.descriptor(), *this, error, watch);
     is_watched_ = !error;
+    is_watched_for_room_ = for_room;
     return error;
 }
 

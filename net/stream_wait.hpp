@@ -20,8 +20,8 @@ class StreamWait final : public PollHandler {
     StreamWait(const StreamWait&) = delete;
     StreamWait& operator=(const StreamWait&) = delete;
 
-    /// Has the poller watch `stream`, if it does not yet. To be called before `until`.
-    boost::system::error_code watch(const ByteStream& stream);
+    /// Has the poller watch `stream` for `event`, if it does not yet. To be called before `until`.
+    boost::system::error_code watch(const ByteStream& stream, IoResult::Wait event);
 
     /// Until the event comes that an `IoResult` waits for, or the stream has failed, or is released. The coroutine goes
     /// on inside of a turn, and tries its read or write again. Only for a stream that would have blocked: an event
@@ -42,6 +42,7 @@ class StreamWait final : public PollHandler {
     Loop& loop_;
     Poller::Token token_;
     bool is_watched_ = false;
+    bool is_watched_for_room_ = false;
     IoResult::Wait event_{};
     std::optional<Continuation> waiting_;
 };

@@ -274,7 +274,7 @@ HttpSession::Awaitable<IoResult> HttpSession::read_some(std::span<char> into) {
         const auto in = stream_.read_some(into);
         drained_ = in.drained;
         if (in.status != IoResult::Status::would_block) co_return in;
-        if (watch()) co_await wait_.until(in.waits_for);
+        if (watch(in.waits_for)) co_await wait_.until(in.waits_for);
     }
 }
 
@@ -282,13 +282,13 @@ HttpSession::Awaitable<IoResult> HttpSession::write_some(std::span<const std::st
     while (true) {
         const auto out = stream_.write_some(pieces);
         if (out.status != IoResult::Status::would_block) co_return out;
-        if (watch()) co_await wait_.until(out.waits_for);
+        if (watch(out.waits_for)) co_await wait_.until(out.waits_for);
     }
 }
 
-/// Whether the poller tells of what the stream waits for; else the stream was closed.
-bool HttpSession::watch() {
-    const auto error = wait_.watch(stream_);
+/// Whether the poller tells of `event`; else the stream was closed.
+bool HttpSession::watch(net::IoResult::Wait event) {
+    const auto error = wait_.watch(stream_, event);
     if (!error) return true;
     log_warn("a client cannot be watched", {{"error", error.message()}});
     close();

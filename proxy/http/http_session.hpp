@@ -71,7 +71,7 @@ class HttpSession
 
     Decision judge_head();
     void hand_over(UpgradeRequest request);
-    bool watch();
+    bool watch(net::IoResult::Wait event);
     void drain();
     void count_lost_head();
     std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
