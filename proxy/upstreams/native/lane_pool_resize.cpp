@@ -75,7 +75,7 @@ protocol::Result<void> LanePool::on_mark(PoolLane& lane, const protocol::Mark& m
     // The app server answers ours, nothing else.
     if (mark.version != version_ || mark.lanes != lanes_out_) return protocol::errc::unexpected_frame;
     TRUNKLINE_TRY(const bool is_last, barrier_.on_mark(lane.index, mark, static_cast<unsigned>(lanes_.size())));
-    if (is_leaving(lane)) life_.on_fallen(lane.index);
+    if (is_leaving(lane)) life_.on_removed(lane.index);
     if (!is_last) return protocol::success();
     for (const auto& added : lanes_) {
         if (!counts(*added) || life_.has(added->index)) continue;

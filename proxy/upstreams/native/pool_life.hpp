@@ -30,7 +30,7 @@ class PoolLife {
     void on_attached(unsigned lane) { at(lane) = {true}; }
     bool has(unsigned lane) const noexcept { return lane < lanes_.size() && lanes_[lane].counts; }
     /// A lane is no part of the pool any more.
-    void on_fallen(unsigned lane) { at(lane) = {}; }
+    void on_removed(unsigned lane) { at(lane) = {}; }
     /// A lane has lost its link. `by_peer`: its end was closed, which a process that is gone does too; else it fell
     /// silent.
     void on_lost(unsigned lane, bool by_peer) { at(lane) = {true, true, by_peer}; }

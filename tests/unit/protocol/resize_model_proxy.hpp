@@ -16,7 +16,7 @@ class ProxyPool {
 
         std::uint32_t attempts = 0;
         bool was_attached = false;
-        bool has_fallen = false;
+        bool is_removed = false;
         std::uint64_t mark_end = 0;  // of the newest, in its ring
     };
 
@@ -37,7 +37,7 @@ class ProxyPool {
         for (std::size_t i = 0; i < places_.size(); ++i) {
             Place& place = *places_[i];
             if (place.link == nullptr) {
-                if (!place.has_fallen && world_.random.chance(30)) dial(place, i);
+                if (!place.is_removed && world_.random.chance(30)) dial(place, i);
             } else if (!place.lane.is_attached()) {
                 greet(place, i);
             } else if (place.has_ended()) {
@@ -258,8 +258,8 @@ class ProxyPool {
         require(place.lane.handled() == slot.lane.appended() && slot.owed.empty() && slot.reserved == 0,
                 "a lane was dropped that has something for the proxy");
         require(slot.is_removed, "a lane was dropped that the app server keeps");
-        place.has_fallen = true;
-        while (places_.size() > target_ && places_.back()->has_fallen) places_.pop_back();
+        place.is_removed = true;
+        while (places_.size() > target_ && places_.back()->is_removed) places_.pop_back();
         if (is_resized()) on_resize();
     }
 
