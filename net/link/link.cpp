@@ -173,6 +173,7 @@ void Link::write() {
         }
         lane_->written(out.bytes);
     }
+    must_write_ = lane_->has_unsent();  // it has waited: once the peer's limit allows it, it goes at once
 }
 
 /// The edge comes when there is room again.

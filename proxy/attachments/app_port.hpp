@@ -20,14 +20,14 @@ struct ConnectionEnd {
     protocol::Bytes reason{};
 };
 
-/// Whether a client has much that it has not taken.
+/// Whether much waits in a client's outbox.
 enum class Backlog : bool { off, on };
 
 /// What an attachment is in the waiting lists of a port: in one of them at most.
 using PortWaiter = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-/// One ordered way to an app server: attachments send on it, and wait here when it is full. This is all that the way
-/// of a connection knows of app servers; a dialect implements it (native: a lane of a pool, `PoolLane`).
+/// One ordered way to an app server: attachments send on it, and wait here when it is full. Attachments
+/// send to app servers only through this interface; a dialect implements it (native: a lane of a pool, `PoolLane`).
 ///
 /// A connection is named by its chan, a number that the port gives when the connection is opened. All calls are for the
 /// worker's loop. What is sent leaves when the turn ends, in the order of the calls.
@@ -39,8 +39,8 @@ class AppPort {
     /// Without an attachment the client has left already: nothing of what the app server sends to it is looked at.
     virtual protocol::Chan open(Attachment* attachment, protocol::Open& open, protocol::Buffer& frame) = 0;
 
-    /// Sends a client's message, of at most `max_payload()` bytes. Whoever calls this has asked `is_blocked` before he
-    /// read the client; a port that is full takes what was read then.
+    /// Sends a client's message, of at most `max_payload()` bytes. The caller has asked `is_blocked` before it
+    /// read the client; a full port still accepts what was read before it filled.
     virtual void data(protocol::Chan chan, protocol::PayloadKind kind, protocol::Bytes payload) = 0;
     /// The same for a message that an app server before may have handled.
     virtual void redeliver(protocol::Chan chan, protocol::PayloadKind kind, protocol::Bytes payload) = 0;
@@ -57,8 +57,9 @@ class AppPort {
 
     /// The connection has ended here; what still comes for its chan is late.
     virtual void forget(protocol::Chan chan) = 0;
-    /// Keeps what it takes to open this connection elsewhere until the app server has handled its Close, which was the
-    /// last that was sent. If the app server is lost before, the next one handles the rest.
+    /// Keeps what it takes to open this connection elsewhere until the app server has handled the last frame that was
+    /// sent for it: its Close, or its Detach if it was moving. If the app server is lost before, the next one handles
+    /// the rest.
     virtual void keep(Departed&& departed) = 0;
 
     // --- Room ---

@@ -40,8 +40,8 @@ class Attachment final : public PortWaiter, public Member {
 
     // --- Begin ---
 
-    /// Its Open was sent, with or without the question whether the client may come in. The id and key are those of the
-    /// Open; the record is empty where connections are not held.
+    /// Its Open was sent. `asks`: the app server must accept the client first. The id and key are those of the Open;
+    /// the record is empty where connections are not held.
     enum class Asks : bool { no, yes };
     void on_opened(AppPort& port, protocol::Chan chan, const protocol::ConnectionId& id, std::uint8_t key,
                    OpenRecord&& record, Asks asks);
@@ -54,7 +54,7 @@ class Attachment final : public PortWaiter, public Member {
 
     // --- From the client ---
 
-    /// Pauses the client if what it says next has no place.
+    /// Pauses reading if the port is full, or what is kept while it is held.
     void look_for_room();
     /// How many bytes of the client may be read now; may be 0.
     std::size_t room() const noexcept;
@@ -79,7 +79,7 @@ class Attachment final : public PortWaiter, public Member {
     void on_room();
     /// The app server has handled more, after `AppPort::wait_for_acknowledgement`.
     void on_acknowledged();
-    /// Its pool has another number of lanes: this port is its own from now on.
+    /// Its pool has another number of lanes: this port is its home lane from now on.
     void on_resized(AppPort& port);
     /// The app server drains: the connection moves to another one.
     void move();
@@ -123,9 +123,10 @@ class Attachment final : public PortWaiter, public Member {
 
     // First, where Member leaves room for them.
     State state_ = State::unopened;
-    bool waits_for_room_ : 1 = false;  // in that waiting list of its port; else, if in one, in the other
-    bool backlog_ : 1 = false;         // as the client's side has it
-    bool backlog_told_ : 1 = false;    // as the app server knows it
+    bool waits_for_room_ : 1 =
+        false;                  // true: in its port's list for room; false: in none, or in that for acknowledgements
+    bool backlog_ : 1 = false;  // as the client's side has it
+    bool backlog_told_ : 1 = false;  // as the app server knows it
 
     UpstreamConnections& upstream_;
     ClientSide& client_;

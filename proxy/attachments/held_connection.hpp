@@ -16,7 +16,7 @@ namespace trunkline::proxy {
 
 class Attachment;
 
-/// A message of a client that no app server has handled, unless one did that is gone.
+/// A message of a client for the next app server. One that is lost may have handled it already.
 struct HeldMessage {
     std::size_t cost() const noexcept { return payload.size() + sizeof(HeldMessage); }
 

@@ -12,7 +12,7 @@
 namespace trunkline::proxy {
 
 /// What it takes to open a connection once more: the body of its first Open, in one block of just that size, and how
-/// often it was opened. One pointer where there is none. Counted in a gauge as long as it lives.
+/// often it was opened. An empty record costs one pointer. Counted in a gauge as long as it lives.
 class OpenRecord {
   public:
     OpenRecord() = default;
@@ -28,7 +28,7 @@ class OpenRecord {
     }
 
     explicit operator bool() const noexcept { return block_ != nullptr; }
-    /// What it says; it refers to this record.
+    /// The decoded Open; its views point into this record.
     protocol::Open open() const;
     /// The app has chosen a sub-protocol: later Opens name it.
     void set_subprotocol(protocol::Bytes subprotocol);

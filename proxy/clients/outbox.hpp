@@ -42,7 +42,7 @@ class Outbox {
     std::size_t cost() const noexcept;
     /// What `cost()` would be if everything that may be dropped were dropped.
     std::size_t cost_if_dropped() const noexcept;
-    /// When the client last took bytes, or when this began to wait: as the session has noted it.
+    /// When the client last took bytes, or when something began to wait. Set by `note_progress`.
     net::Clock::time_point progressed_at() const noexcept { return progressed_at_; }
     void note_progress(net::Clock::time_point now) noexcept { progressed_at_ = now; }
     /// How many messages wait. One that is begun counts, controls do not.
@@ -80,7 +80,7 @@ class Outbox {
 
     struct Shared {
         net::SharedBytes message;
-        // It goes out when so many bytes of copied entries have, counted as `copied_out_` is.
+        // It is next when `copied_out_` equals this: its place among the copied entries.
         std::uint64_t position = 0;
     };
     static_assert(sizeof(Shared) == 16);

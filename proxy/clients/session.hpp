@@ -36,8 +36,9 @@ struct SessionHome {
 /// takes what the app server sends and writes it to the socket once per turn. While idle it holds no buffer and no
 /// pending operation, and one deadline.
 ///
-/// Owned by its worker's SessionTable, used on its loop, freed at the end of the turn in which it closed. Others refer
-/// to it within a turn only, or through its attachment, which leaves all that refers to it when it ends.
+/// Owned by its worker's SessionTable, used on its loop, freed at the end of the turn in which it closed. No other
+/// object keeps a pointer to a session across turns, except through its attachment, which leaves all lists and tables
+/// when it ends.
 class Session final : public net::PollHandler, public net::TurnHook, private net::WheelHook, public ClientSide {
   public:
     Session(SessionHome& home, UpstreamConnections& upstream, RoutePtr route);
@@ -67,8 +68,8 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
 
     // --- Ends ---
 
-    /// The one way out; later calls do nothing. The client gets `code` and `text`, the app a Close unless it was its
-    /// own. Zero and empty stand for what the table of reasons says.
+    /// The one way out; later calls do nothing. The client gets `code` and `text`. The app server gets a Close, unless
+    /// it closed the connection itself. Code 0 and an empty text mean what the table of reasons says.
     void close(CloseReason why, std::uint16_t code = 0, protocol::Bytes text = {});
 
     bool has_ended() const noexcept { return state_ == State::closing || state_ == State::closed; }
@@ -119,7 +120,7 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     void wake_by(net::Clock::time_point when);
     net::Clock::time_point next_deadline(net::Clock::time_point now) const;
 
-    // What every message touches, close together: of thousands of clients each is cold when its turn comes.
+    // What every message touches stands close together: with thousands of clients a session is rarely in the cache.
     SessionHome& home_;
     const RoutePtr route_;  // holds the generation that its settings are of
     WebSocketTransport transport_;
@@ -131,21 +132,22 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     net::PauseReasons<PauseReason> paused_;
     net::CrossedWaits waits_;
     bool readable_ : 1 = false;  // an edge came that was not read to the end
-    bool hung_up_ : 1 = false;   // the client's end of the stream is there behind what is unread
+    bool hung_up_ : 1 = false;   // the client has closed its side; unread bytes may come before the end
     bool can_write_ : 1 = true;
     bool close_seen_ : 1 = false;            // closing: nothing more is expected of the client
     bool backlog_ : 1 = false;               // over a quarter of the outbox limit, below an eighth not yet
     bool pinged_ : 1 = false;                // and nothing heard since
     net::Clock::time_point heard_{};         // anything from the client
     net::Clock::time_point last_message_{};  // in either direction
-    net::Clock::time_point since_{};         // asking, closing: its beginning; open: when the pending message began
-    net::Clock::time_point leaves_at_{};     // max_connection_age
+    net::Clock::time_point
+        since_{};  // asking: its beginning; closing: the close frame was written; open: the pending message began
+    net::Clock::time_point leaves_at_{};  // max_connection_age
 
     ConnectionTicket ticket_;
     std::unique_ptr<UpgradeRequest> asking_;  // only in state asking: what is to be answered
 };
 
-/// How it adds to the outbox what the proxy itself says: `add(Outbox&)`. There is no bound for that, it is small.
+/// Adds a control entry (ping, close, HTTP answer) by `add(Outbox&)`. The limit does not apply, for these are small.
 template <class Add>
 void Session::add_control(Add add) {
     Outbox& out = outbox();

@@ -92,7 +92,7 @@ Upstream* Worker::find_upstream(std::string_view name) const {
 void Worker::on_verb(std::string_view upstream, protocol::Bytes body) {
     Upstream* const found = find_upstream(upstream);
     if (found == nullptr) return;
-    Verbs verbs(found->connections());
+    auto verbs = Verbs::of_other_worker(found->connections());
     apply_verb(verbs, body);
 }
 

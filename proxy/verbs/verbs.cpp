@@ -123,8 +123,7 @@ ExceptSet Verbs::except(const protocol::StringList& ids, const protocol::StringL
 }
 
 void Verbs::fan_out(const Sessions& sessions, const protocol::PayloadMap& payloads) {
-    if (home_.lane == 0)
-        connections_.worker_counters.fanout_frames.add();  // its copies on the other lanes are the same one
+    if (counts_) connections_.worker_counters.fanout_frames.add();
     if (sessions.empty()) return;
     Encodings encodings(payloads);
     for (Session* session : sessions) {

@@ -22,7 +22,13 @@ class Verbs {
     /// `home`: only connections whose home is that lane are meant, because each lane has a copy of the verb (SPEC.md
     /// "Order").
     explicit Verbs(UpstreamConnections& connections, HomeLane home = {})
-        : connections_(connections), directory_(connections.directory), home_(home) {}
+        : connections_(connections), directory_(connections.directory), home_(home), counts_(home.lane == 0) {}
+    /// Of a verb that came to another worker: it was counted there.
+    static Verbs of_other_worker(UpstreamConnections& connections) {
+        Verbs verbs(connections);
+        verbs.counts_ = false;
+        return verbs;
+    }
 
     HomeLane home() const noexcept { return home_; }
     /// The lane's pool was resized.
@@ -69,6 +75,7 @@ class Verbs {
     UpstreamConnections& connections_;
     Directory& directory_;
     HomeLane home_;
+    bool counts_;  // fan-outs: not the copies of one on other lanes and workers
 };
 
 /// Applies the verb in this body of a frame; anything else is skipped. Nobody gets an answer.

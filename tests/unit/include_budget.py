@@ -20,7 +20,7 @@ MAY = {
     "nlohmann/": ["proxy/daemon/readiness.cpp", "examples/chat/chat.cpp", "tests/load/report.cpp"],
     "msgpack.*/": ["protocol/src/service/"],
     "boost/asio/": ["net/", "proxy/daemon/", "proxy/main.cpp", "proxy/http/", "proxy/clients/", "proxy/attachments/",
-                    "proxy/upstreams/", "appserver-sdk/", "tests/load/"],
+                    "proxy/upstreams/", "proxy/verbs/", "appserver-sdk/", "tests/load/"],
     "boost/asio/ssl": [],
     "boost/exception_ptr.hpp": [],
     "boost/outcome/boost_": [],

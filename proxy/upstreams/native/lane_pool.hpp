@@ -43,7 +43,7 @@ struct PoolEnd {
 
 /// The lanes between this worker and one app-server epoch, with their secret id and their chans: dialled together, up
 /// when all are attached, ended together. A lane of a pool that is up survives its links: it is dialled again, and goes
-/// on at the very byte. Never up again once ended; the AppServer makes a new one.
+/// on at the very byte. A pool that has ended never comes up again; its app server makes a new one.
 class LanePool final : public LostPool, public net::LinkOwner, public net::TurnHook {
   public:
     /// Whom a pool tells of its life. Not called from inside `dial` or `end`.
@@ -86,19 +86,20 @@ class LanePool final : public LostPool, public net::LinkOwner, public net::TurnH
     ChanTable<Attachment>& chans() noexcept { return chans_; }
     std::uint64_t ring_bytes() const noexcept;
 
-    /// Those that the app server has neither acknowledged nor, as its Marks show, handled.
+    /// Visits each frame that was not acknowledged, and that no Mark of the app server shows to be handled.
     void for_each_unhandled(const std::function<void(protocol::Bytes body, Written)>& visit) const override;
     /// The clients that have left and whose Close the app server has not acknowledged.
     std::vector<Departed> take_departed();
 
     // --- Resize (lane_pool_resize.cpp) ---
 
-    /// By how many lanes the home lanes of what we send are reckoned, and of what we get: not the same in between.
+    /// The home lane of a connection is its key modulo so many lanes: the first for frames that we send, the second for
+    /// those that we get. The two differ during a resize.
     unsigned lanes_out() const noexcept { return lanes_out_; }
     unsigned lanes_in() const noexcept { return barrier_.lanes(); }
     /// How many it is to have.
     unsigned lanes_wanted() const noexcept { return state_ == State::up && !resizes_ ? lanes_out_ : wanted_; }
-    /// Has so many lanes from some time on. False: the app server cannot.
+    /// Asks for so many lanes; they are there some time later. False: the app server cannot resize.
     bool resize(unsigned lanes);
     /// The app server's Mark has come on a lane.
     protocol::Result<void> on_mark(PoolLane& lane, const protocol::Mark& mark);

@@ -26,7 +26,7 @@ class PoolLife {
 
     PoolLife(unsigned lanes, const Times& times) : times_(times), lanes_(lanes, LaneState{true}) {}
 
-    /// A lane has a link. Of a new one this, or `on_lost`, is said when it begins to count.
+    /// A lane has a link. A new lane counts from its first `on_attached` or `on_lost`.
     void on_attached(unsigned lane) { at(lane) = {true}; }
     bool has(unsigned lane) const noexcept { return lane < lanes_.size() && lanes_[lane].counts; }
     /// A lane is no part of the pool any more.
@@ -34,11 +34,11 @@ class PoolLife {
     /// A lane has lost its link. `by_peer`: its end was closed, which a process that is gone does too; else it fell
     /// silent.
     void on_lost(unsigned lane, bool by_peer) { at(lane) = {true, true, by_peer}; }
-    /// Nobody listens at its address.
+    /// A dial was refused: nobody listens at its address.
     void on_refused(TimePoint now) {
         if (!refused_since_) refused_since_ = now;
     }
-    /// Somebody does.
+    /// A dial succeeded.
     void on_accepted() { refused_since_.reset(); }
     /// Another life of the app server answers in its place.
     void on_new_epoch();
@@ -47,7 +47,7 @@ class PoolLife {
     /// It ends here, by our own will.
     void end(const std::string& why);
 
-    /// The state at that time. `heard`: when the last Ack came on the lane where that is longest ago.
+    /// The state at that time. `heard`: of the times of the last Ack on each lane, the oldest.
     State look(TimePoint now, TimePoint heard);
 
     State state() const noexcept { return state_; }

@@ -196,6 +196,18 @@ TEST_CASE("Link: who begins to linger while another link of the loop does leaves
     CHECK(longer.run_until([&] { return shorter.app().frames() == 1 && longer.app().frames() == 1; }));
 }
 
+TEST_CASE("Link: what the peer's limit had held back does not linger", "[net][link]") {
+    Loop loop;
+    auto settings = acks_after(100ms);
+    settings.window_bytes = 64;
+    Pair pair(loop, kForever, settings);
+    pair.proxy().send_data(std::string(200, 'x'));  // beyond the limit
+    pair.proxy().send_control();                    // behind it
+    CHECK(pair.run_until([&] { return pair.app().frames() == 1; }));
+    pair.proxy().send_data();
+    CHECK(pair.run_until([&] { return pair.app().frames() == 3; }));
+}
+
 TEST_CASE("Link: what comes does not send what lingers", "[net][link]") {
     Loop loop;
     Pair pair(loop, kForever);

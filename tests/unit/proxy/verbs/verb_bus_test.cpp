@@ -70,7 +70,7 @@ struct Worker {
         app.server.hello().features = {protocol::kFeatureResume};
         bus.join(index, worker.loop(), [this](std::string_view upstream, protocol::Bytes body) {
             if (upstream != worker.upstream().name()) return;
-            proxy::Verbs verbs(worker.upstream().connections());
+            auto verbs = proxy::Verbs::of_other_worker(worker.upstream().connections());
             apply_verb(verbs, body);
         });
         worker.upstream().start();
@@ -155,5 +155,10 @@ TEST_CASE("verb bus: a broadcast that came to one worker reaches the clients of 
     proxy::Verbs own(workers[0]->worker.upstream().connections());
     apply_verb(own, body);
     REQUIRE(bus.post(0, "test", body));
-    for (const auto& worker : workers) CHECK(worker->receive().find("to all") != std::string::npos);
+    std::uint64_t counted = 0;
+    for (const auto& worker : workers) {
+        CHECK(worker->receive().find("to all") != std::string::npos);
+        counted += worker->worker.counters().fanout_frames.value();
+    }
+    CHECK(counted == 1);
 }

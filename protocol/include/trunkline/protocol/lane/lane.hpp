@@ -62,6 +62,8 @@ class Lane {
     std::uint64_t room() const noexcept { return has_room() ? settings_.ring_bytes - ring_.size() : 0; }
     /// The offset behind what was appended last: once `peer_handled()` is there, all of it was handled.
     std::uint64_t appended() const noexcept { return ring_.end(); }
+    /// Whether anything was appended that the current link has not taken: the peer's limit may stand before it.
+    bool has_unsent() const noexcept { return sent_ < ring_.end(); }
     /// Bytes encoded and not handled by the peer.
     std::uint64_t held_bytes() const noexcept { return ring_.size(); }
     /// Calls `f(body, was_written)` for each of those frames, in order; `was_written` if a link took all or some of it,
