@@ -59,15 +59,15 @@ class Loop final : private ReactorWait {
 
     /// Calls `hook.on_deadline()` at `when` or a few milliseconds later; moves a hook that is scheduled already.
     void schedule(WheelHook& hook, Clock::time_point when) { wheel_.schedule(hook, when); }
+    /// The same, but a hook that is called earlier stays as it is: it looks again then. Cheaper than to move a deadline
+    /// with everything that puts it off.
+    void schedule_by(WheelHook& hook, Clock::time_point when) { wheel_.schedule_by(hook, when); }
     /// The same to a tenth of a millisecond: for what waits so little that a few milliseconds would be much.
     void schedule_exactly(WheelHook& hook, Clock::time_point when) { exact_wheel_.schedule(hook, when); }
-    /// The next moment at which it wakes for those, if for any: who could wait longer may share it.
+    /// The next moment at which it wakes for those, if for any, which may be some milliseconds before the first of them
+    /// is due. Who could wait longer may share it.
     std::optional<Clock::time_point> next_exact() const { return exact_wheel_.next(); }
     void cancel(WheelHook& hook) { wheel_.cancel(hook); }
-    /// Whether it is called by then anyway.
-    bool is_scheduled_by(const WheelHook& hook, Clock::time_point when) const noexcept {
-        return wheel_.is_scheduled_by(hook, when);
-    }
 
     Poller& poller() noexcept { return poller_; }
 

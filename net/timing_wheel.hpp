@@ -83,9 +83,9 @@ class TimingWheel {
     /// that reaches a new tick, never by the one that is running: each hook fires at most once in an `advance`.
     void schedule(WheelHook& hook, Clock::time_point deadline) noexcept;
     void cancel(WheelHook& hook) noexcept { hook.cancel(); }
-    /// Whether the hook is scheduled, and not later than it would be by `schedule(hook, deadline)`.
-    bool is_scheduled_by(const WheelHook& hook, Clock::time_point deadline) const noexcept {
-        return hook.is_scheduled() && hook.tick_ <= tick_after(deadline);
+    /// The same, but a hook whose deadline is earlier keeps it: it fires early, and is to look again.
+    void schedule_by(WheelHook& hook, Clock::time_point deadline) noexcept {
+        if (!hook.is_scheduled() || hook.tick_ > tick_after(deadline)) schedule(hook, deadline);
     }
 
     /// The earliest time at which `advance` has anything to do; nothing if the wheel is empty. It may be earlier than

@@ -190,9 +190,7 @@ void Link::schedule() {
         // An Ack that cannot be written waits for room, not for time.
         if (const auto ack = lane_->ack_deadline()) when = std::min(when, *ack);
     }
-    if (deadline_.is_scheduled() && scheduled_ <= when) return;  // fires early, looks again
-    scheduled_ = when;
-    loop_.schedule(deadline_, when);
+    loop_.schedule_by(deadline_, when);
 }
 
 void Link::on_deadline(Clock::time_point now) {

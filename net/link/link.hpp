@@ -105,7 +105,6 @@ class Link final : public PollHandler, public TurnHook {
     std::size_t lingering_ = 0;      // bytes of data since the last write
     Clock::time_point lingers_until_{};
     Clock::time_point heard_{};  // or created
-    Clock::time_point scheduled_ = Clock::time_point::max();
     MemberHook<&Link::on_deadline> deadline_{*this};
     MemberHook<&Link::on_lingered> lingered_{*this};
 };

@@ -1,5 +1,7 @@
 #include "proxy/attachments/app_port.hpp"
 
+#include <cassert>
+
 #include "proxy/attachments/attachment.hpp"
 
 namespace trunkline::proxy {
@@ -21,11 +23,15 @@ void wake_all(Waiters& waiters, Wake wake) {
 }  // namespace
 
 void AppPort::wait_for_room(Attachment& attachment) {
+    assert(!attachment.PortWaiter::is_linked());
     blocked_ = true;
     for_room_.push_back(attachment);
 }
 
-void AppPort::wait_for_acknowledgement(Attachment& attachment) { for_acknowledgement_.push_back(attachment); }
+void AppPort::wait_for_acknowledgement(Attachment& attachment) {
+    assert(!attachment.PortWaiter::is_linked());
+    for_acknowledgement_.push_back(attachment);
+}
 
 void AppPort::wake_acknowledged() {
     wake_all(for_acknowledgement_, [](Attachment& attachment) { attachment.on_acknowledged(); });

@@ -81,6 +81,8 @@ class AppPort {
     /// The app server drains: connections that are here are to move.
     virtual bool is_draining() const noexcept = 0;
 
+    // Not for one that waits here already.
+
     /// Calls `Attachment::on_room` once, when the port is not blocked any more.
     void wait_for_room(Attachment& attachment);
     /// Calls `Attachment::on_acknowledged` once, when the app server has acknowledged something.

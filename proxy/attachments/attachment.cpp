@@ -288,7 +288,9 @@ void Attachment::end(const ConnectionEnd& end) {
         case State::held:
             if (held_ != nullptr) upstream_.held.leave(*std::exchange(held_, nullptr), std::move(departed));
             break;
-        default: return;
+        case State::unopened:
+        case State::closing:
+        case State::ended: assert(false && "it has ended, or has not begun"); return;
     }
     leave_port();
     enter(State::ended);

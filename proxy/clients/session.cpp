@@ -239,9 +239,7 @@ void Session::send_ping() {
     add_control([this](Outbox& out) { transport_.add_ping(out); });
 }
 
-void Session::wake_by(Clock::time_point when) {
-    if (!home_.loop.is_scheduled_by(*this, when)) home_.loop.schedule(*this, when);  // else wakes, and looks again
-}
+void Session::wake_by(Clock::time_point when) { home_.loop.schedule_by(*this, when); }
 
 Clock::time_point Session::next_deadline(Clock::time_point now) const {
     const auto& times = route_->all_settings.timeouts;

@@ -73,7 +73,6 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     void close(CloseReason why, std::uint16_t code = 0, protocol::Bytes text = {});
 
     bool has_ended() const noexcept { return state_ == State::closing || state_ == State::closed; }
-    const config::RouteSettings& route() const noexcept { return route_->settings; }
 
   private:
     friend class SessionTable;
@@ -139,8 +138,8 @@ class Session final : public net::PollHandler, public net::TurnHook, private net
     bool pinged_ : 1 = false;                // and nothing heard since
     net::Clock::time_point heard_{};         // anything from the client
     net::Clock::time_point last_message_{};  // in either direction
-    net::Clock::time_point
-        since_{};  // asking: its beginning; closing: the close frame was written; open: the pending message began
+    // Asking: its beginning. Open: when the pending message began. Closing: when the close frame was written.
+    net::Clock::time_point since_{};
     net::Clock::time_point leaves_at_{};  // max_connection_age
 
     ConnectionTicket ticket_;

@@ -10,10 +10,7 @@ void Watch::expect_stall() { schedule(limits_.stall_timeout / 5); }
 void Watch::expect_lost_links() { schedule(limits_.proxy_gone_after / 20); }
 
 void Watch::schedule(std::chrono::milliseconds delay) {
-    const auto when = net::Clock::now() + std::max<std::chrono::milliseconds>(delay, net::TimingWheel::kTick);
-    if (tick_.is_scheduled() && tick_at_ <= when) return;
-    tick_at_ = when;
-    loop_.schedule(tick_, when);
+    loop_.schedule_by(tick_, net::Clock::now() + std::max<std::chrono::milliseconds>(delay, net::TimingWheel::kTick));
 }
 
 void Watch::on_tick(net::Clock::time_point now) {

@@ -31,7 +31,6 @@ class Watch {
     Proxies& proxies_;
     const Limits& limits_;
     const Stage& stage_;
-    net::Clock::time_point tick_at_{};
     net::MemberHook<&Watch::on_tick> tick_{*this};
 };
 

@@ -15,7 +15,6 @@ class FromApp {
   public:
     FromApp(UpstreamConnections& connections, PoolLane& lane)
         : counters_(connections.worker_counters),
-          connections_(connections),
           lane_(lane),
           verbs_(connections, {lane.index, lane.pool().lanes_in()}) {}
 
@@ -57,7 +56,6 @@ class FromApp {
     protocol::Result<void> answer(std::int32_t ack_id, bool found);
 
     WorkerCounters& counters_;
-    UpstreamConnections& connections_;
     PoolLane& lane_;
     Verbs verbs_;
 };

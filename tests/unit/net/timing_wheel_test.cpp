@@ -89,6 +89,27 @@ TEST_CASE("TimingWheel: scheduling again moves, cancelling and destroying forget
     CHECK(hook.fired == 0);
 }
 
+TEST_CASE("TimingWheel: scheduling by a time brings a deadline forward and never puts it off", "[net][wheel]") {
+    TimingWheel wheel(kStart);
+    Hook hook;
+    const auto fires_at = [&] {
+        for (auto now = kStart;; now += 1ms) {
+            REQUIRE(now < kStart + 1s);
+            wheel.advance(now);
+            if (hook.fired != 0) return now - kStart;
+        }
+    };
+    wheel.schedule_by(hook, kStart + 100ms);
+    CHECK(hook.is_scheduled());
+    wheel.schedule_by(hook, kStart + 200ms);
+    SECTION("later") { CHECK(fires_at() <= 102ms); }
+    SECTION("earlier") {
+        wheel.schedule_by(hook, kStart + 50ms);
+        CHECK(fires_at() <= 52ms);
+    }
+    CHECK(hook.fired == 1);
+}
+
 TEST_CASE("TimingWheel: a hook outlives its wheel", "[net][wheel]") {
     Hook hook;
     {
